@@ -1,0 +1,82 @@
+//! The identity fields a request arrived with: set aside, unverified, and gone from the request.
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use super::headers;
+
+/// A field that may stand once.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub enum Field {
+    /// Not there.
+    #[default]
+    Absent,
+    /// There, once.
+    Once(HeaderValue),
+    /// There more than once: which one was meant is anybody's guess, so none is.
+    Repeated,
+}
+
+/// The identity fields of one request, as received.
+#[derive(Clone, Default)]
+pub struct Presented {
+    /// `x-amzn-oidc-data`, signed by the load balancer.
+    pub data: Field,
+    /// `x-amzn-oidc-accesstoken`, from the identity provider.
+    pub access_token: Field,
+    /// `x-amzn-oidc-identity`, plain text.
+    pub identity: Field,
+    others: usize,
+}
+
+impl Presented {
+    /// Removes every field whose folded name begins with `x-amzn-oidc-` and keeps the three that mean something.
+    /// An alias such as `x_amzn_oidc_data` is removed and never read as the real one; it still counts as presented.
+    #[must_use]
+    pub fn take_from(fields: &mut HeaderMap) -> Self {
+        let names: Vec<HeaderName> = fields.keys().filter(|name| headers::is_credential(name)).cloned().collect();
+        let mut presented = Self::default();
+        for name in names {
+            let found = match fields.entry(&name) {
+                http::header::Entry::Occupied(entry) => {
+                    let mut values = entry.remove_entry_mult().1;
+                    match (values.next(), values.next()) {
+                        (Some(value), None) => Field::Once(value),
+                        (None, _) => Field::Absent,
+                        (Some(_), Some(_)) => Field::Repeated,
+                    }
+                }
+                http::header::Entry::Vacant(_) => Field::Absent,
+            };
+            match name.as_str() {
+                "x-amzn-oidc-data" => presented.data = found,
+                "x-amzn-oidc-accesstoken" => presented.access_token = found,
+                "x-amzn-oidc-identity" => presented.identity = found,
+                _ => presented.others += 1,
+            }
+        }
+        presented
+    }
+
+    /// Whether nothing at all was presented, not even under an alias or an unknown `x-amzn-oidc-` name.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.others == 0
+            && [&self.data, &self.access_token, &self.identity].iter().all(|field| **field == Field::Absent)
+    }
+}
+
+impl std::fmt::Debug for Presented {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Presented").field("others", &self.others).finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for Field {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(match self {
+            Self::Absent => "Absent",
+            Self::Once(_) => "Once(REDACTED)",
+            Self::Repeated => "Repeated",
+        })
+    }
+}

@@ -1,0 +1,5 @@
+//! The authentication sidecar behind an AWS Application Load Balancer.
+
+pub mod authenticator;
+pub mod config;
+pub mod ingress;
