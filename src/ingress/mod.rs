@@ -2,5 +2,7 @@
 
 pub mod headers;
 mod presented;
+mod route;
 
 pub use presented::{Field, Presented};
+pub use route::PublicRoute;

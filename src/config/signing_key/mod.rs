@@ -70,7 +70,7 @@ struct Inner {
 enum Signer {
     EdDsa(Ed25519KeyPair),
     Es256(EcdsaKeyPair),
-    Hs256(hmac::Key),
+    Hs256(Box<hmac::Key>),
 }
 
 /// The cryptographic library could not sign. It does not say why.
@@ -133,7 +133,7 @@ impl SigningKeys {
     }
 
     fn shared(key: hmac::Key) -> Self {
-        Self(Arc::new(Inner { signer: Signer::Hs256(key), kid: None, jwks: jwks(Vec::new()) }))
+        Self(Arc::new(Inner { signer: Signer::Hs256(Box::new(key)), kid: None, jwks: jwks(Vec::new()) }))
     }
 
     /// What the first key signs with.

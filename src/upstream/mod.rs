@@ -1,0 +1,3 @@
+//! The connection to the application.
+
+pub mod assertion;
