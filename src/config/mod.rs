@@ -12,5 +12,5 @@ mod values;
 pub use policy_file::PolicyDocumentError;
 pub use secret::Secret;
 pub use sections::*;
-pub use signing_key::{AssertionAlgorithm, SigningKeys};
+pub use signing_key::{AssertionAlgorithm, SigningError, SigningKeys};
 pub use values::*;
