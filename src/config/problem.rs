@@ -103,7 +103,7 @@ pub enum Fault {
     /// It is needed and not set.
     #[error("is required {reason}; set it in the configuration file or as {variable}")]
     Required {
-        /// Why, `with …`; may be empty.
+        /// When it is, `with …` or `unless …`.
         reason: &'static str,
         /// The variable that sets it.
         variable: &'static str,
