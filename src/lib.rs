@@ -2,4 +2,7 @@
 
 pub mod authenticator;
 pub mod config;
+pub mod dev;
 pub mod ingress;
+pub mod keys;
+pub mod token;
