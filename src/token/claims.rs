@@ -378,7 +378,6 @@ mod tests {
     fn a_payload_is_one_object_with_no_claim_of_ours_twice() {
         let read = |json: &[u8]| payload::<AlbPayload>(json).map(|payload| payload.sub.0);
         assert_eq!(read(br#"{"sub":"a\r\n\u0000b","exp":1,"other":1,"other":2}"#).unwrap(), "a\r\n\0b");
-        let deep = format!(r#"{{"sub":"a","exp":1,"x":{}1{}}}"#, "[".repeat(100_000), "]".repeat(100_000));
         for refused in [
             br#"{"sub":"a","exp":1,"exp":2}"#.as_slice(),
             br#"{"sub":"a","sub":"b","exp":1}"#,
@@ -396,10 +395,25 @@ mod tests {
             b"\xef\xbb\xbf{\"sub\":\"a\",\"exp\":1}",
             b"null",
             b"",
-            deep.as_bytes(),
         ] {
             assert_eq!(read(refused), Err(Malformation::Payload), "{}", String::from_utf8_lossy(refused));
         }
+    }
+
+    #[test]
+    fn deep_nesting_is_passed_over_or_refused_and_never_overflows() {
+        let deep = format!("{}1{}", "[".repeat(100_000), "]".repeat(100_000));
+        let read = |json: String| payload::<AlbPayload>(json.as_bytes()).map(|payload| payload.sub.0);
+        assert_eq!(read(format!(r#"{{"sub":"a","exp":1,"x":{deep}}}"#)).unwrap(), "a");
+        for claim in ["sub", "exp", "email", "email_verified"] {
+            assert_eq!(
+                read(format!(r#"{{"{claim}":{deep},"sub":"a","exp":1}}"#)),
+                Err(Malformation::Payload),
+                "{claim}"
+            );
+        }
+        assert_eq!(groups(format!(r#"{{"g":{deep}}}"#).as_bytes(), "g"), Err(Malformation::Payload));
+        assert_eq!(groups(format!(r#"{{"x":{deep}}}"#).as_bytes(), "g").unwrap(), [""; 0]);
     }
 
     #[test]
