@@ -88,18 +88,14 @@ fn main() -> ExitCode {
             let behind = if arguments.dev_sample { run::Behind::Sample } else { run::Behind::Application };
             run::execute(arguments.settings.into_flags(), &environment, behind)
         }
-        Command::Check(settings) => with_config(settings, &environment, |config| {
-            say(check::render(config));
-            ExitStatus::Fine
-        }),
-        Command::Healthcheck(settings) => with_config(settings, &environment, healthcheck::execute),
+        Command::Check(settings) => match Config::load(&settings.into_flags(), &environment) {
+            Ok(config) => {
+                say(check::render(&config));
+                ExitStatus::Fine
+            }
+            Err(errors) => run::refused(&errors),
+        },
+        Command::Healthcheck(settings) => healthcheck::execute(&settings.into_flags(), &environment),
     };
     status.into()
-}
-
-fn with_config(settings: Settings, environment: &Environment, then: impl Fn(&Config) -> ExitStatus) -> ExitStatus {
-    match Config::load(&settings.into_flags(), environment) {
-        Ok(config) => then(&config),
-        Err(errors) => run::refused(&errors),
-    }
 }

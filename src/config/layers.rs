@@ -201,8 +201,8 @@ pub(super) fn refuse_unknown_variables(environment: &Environment, findings: &mut
     for name in environment.own_names().filter(|name| !known.contains(name)) {
         // Compared without the prefix, which every name shares and which would make all of them near.
         let bare = |name| str::strip_prefix(name, PREFIX).unwrap_or(name);
-        let suggestion =
-            suggestion::nearest(bare(name), known.iter().map(|name| bare(name))).map(|meant| format!("{PREFIX}{meant}"));
+        let suggestion = suggestion::nearest(bare(name), known.iter().map(|name| bare(name)))
+            .map(|meant| format!("{PREFIX}{meant}"));
         let shown = name.escape_debug().to_string();
         findings.refuse_at(&shown, Layer::Environment(shown.clone()), Fault::Unknown { suggestion });
     }

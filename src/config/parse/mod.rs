@@ -9,6 +9,8 @@ mod server;
 
 use std::path::Path;
 
+pub(super) use server::server;
+
 use tracing_subscriber::EnvFilter;
 
 use super::{
@@ -23,7 +25,7 @@ pub(super) fn config(
     working_directory: &Path,
     mut findings: Findings,
 ) -> Result<Config, ConfigErrors> {
-    let server = server::server(raw, &mut findings);
+    let server = server(raw, &mut findings);
     let upstream = upstream(&raw.upstream, &mut findings);
     let credentials = credentials::credentials(raw, surroundings, &mut findings);
     let reserved = server.as_ref().map(|server| &server.reserved_prefix);
