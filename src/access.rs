@@ -1,0 +1,191 @@
+//! One line a request: who asked for what, what was decided, how it ended.
+//!
+//! The line is written when the last byte of the answer has gone, or when the client left. It names the subject, never
+//! a token, a cookie, a query string; an e-mail address only where that is switched on.
+
+use std::{net::IpAddr, sync::Arc};
+
+use http::{HeaderValue, Method, StatusCode, Uri};
+use tokio::time::Instant;
+use tracing::{debug, info, warn};
+
+use crate::{
+    authenticator::Profile,
+    config::{AccessLog, LoggedEmails, Logging},
+    rejection::Rejection,
+};
+
+/// The longest path that is logged whole, in bytes.
+const LONGEST_PATH: usize = 512;
+
+/// Which lines are written, and with what.
+#[derive(Debug, Clone, Copy)]
+pub struct AccessPolicy {
+    lines: AccessLog,
+    emails: LoggedEmails,
+}
+
+impl AccessPolicy {
+    /// Takes what it needs of the configuration.
+    #[must_use]
+    pub const fn from_config(logging: &Logging) -> Self {
+        Self { lines: logging.access, emails: logging.emails }
+    }
+}
+
+/// What was decided on a request. The names are stable: people search logs for them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decision {
+    /// Forwarded for a user.
+    Allow,
+    /// Refused.
+    Deny,
+    /// Answered by the proxy itself.
+    Own,
+    /// Forwarded without a user.
+    Public,
+    /// Nothing yet: the client left before.
+    Undecided,
+}
+
+impl Decision {
+    /// The name in the log.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Allow => "allow",
+            Self::Deny => "deny",
+            Self::Own => "own",
+            Self::Public => "public",
+            Self::Undecided => "undecided",
+        }
+    }
+}
+
+/// What is noted of one request while it goes its way; dropping it writes the line.
+#[derive(Debug)]
+pub struct Record {
+    policy: AccessPolicy,
+    request_id: HeaderValue,
+    method: Method,
+    target: Uri,
+    began: Instant,
+    /// The client as the first trusted hop saw it.
+    pub client: Option<IpAddr>,
+    /// What was decided.
+    pub decision: Decision,
+    /// The code of a refusal, or what an allowed request was granted by.
+    pub reason: Option<Arc<str>>,
+    /// Who asked, once verified.
+    pub profile: Option<Arc<Profile>>,
+    head: Option<(StatusCode, Instant)>,
+    bytes_out: u64,
+    end: End,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// The client went away before the end.
+    Aborted,
+    /// The whole answer was handed to the connection.
+    Complete,
+    /// The application broke off in the middle of its answer.
+    UpstreamFailed,
+}
+
+impl Record {
+    /// Begins the record of a request.
+    #[must_use]
+    pub fn begin(policy: AccessPolicy, request_id: HeaderValue, method: Method, target: Uri) -> Self {
+        Self {
+            policy,
+            request_id,
+            method,
+            target,
+            began: Instant::now(),
+            client: None,
+            decision: Decision::Undecided,
+            reason: None,
+            profile: None,
+            head: None,
+            bytes_out: 0,
+            end: End::Aborted,
+        }
+    }
+
+    /// The request was refused. The reason's chain goes to its own line: it may name hosts, which no client sees.
+    pub fn refused(&mut self, rejection: &Rejection) {
+        self.decision = Decision::Deny;
+        self.reason = Some(Arc::from(rejection.code()));
+        let request_id = self.request_id.to_str().unwrap_or_default();
+        if rejection.status().is_server_error() {
+            warn!(request_id, code = rejection.code(), cause = rejection.chain(), "request not answered");
+        } else {
+            debug!(request_id, code = rejection.code(), cause = rejection.chain(), "request refused");
+        }
+    }
+
+    /// The head of the answer is ready.
+    pub fn answered(&mut self, status: StatusCode) {
+        self.head = Some((status, Instant::now()));
+    }
+
+    /// Some bytes of the answer's body have gone.
+    pub const fn sent(&mut self, bytes: u64) {
+        self.bytes_out = self.bytes_out.saturating_add(bytes);
+    }
+
+    /// The answer has gone to its end.
+    pub const fn complete(&mut self) {
+        self.end = End::Complete;
+    }
+
+    /// The application broke off.
+    pub const fn upstream_failed(&mut self) {
+        self.end = End::UpstreamFailed;
+    }
+}
+
+impl Drop for Record {
+    fn drop(&mut self) {
+        let refused = self.decision == Decision::Deny;
+        if self.policy.lines == AccessLog::Refusals && !refused {
+            return;
+        }
+        let status = self.head.map(|(status, _)| status.as_u16());
+        let email = match self.policy.emails {
+            LoggedEmails::Hidden => None,
+            LoggedEmails::Shown => self.profile.as_ref().and_then(|profile| profile.email.as_deref()),
+        };
+        info!(
+            target: "cognito_auth_proxy::access",
+            request_id = self.request_id.to_str().unwrap_or_default(),
+            method = self.method.as_str(),
+            path = shortened(self.target.path()),
+            status,
+            decision = self.decision.name(),
+            reason = self.reason.as_deref(),
+            subject = self.profile.as_ref().map(|profile| profile.subject.as_str()),
+            email,
+            client = self.client.map(tracing::field::display),
+            end = match self.end {
+                End::Aborted => "aborted",
+                End::Complete => "complete",
+                End::UpstreamFailed => "upstream_failed",
+            },
+            bytes_out = self.bytes_out,
+            head_ms = self.head.map(|(_, at)| milliseconds(self.began, at)),
+            duration_ms = milliseconds(self.began, Instant::now()),
+            "request"
+        );
+    }
+}
+
+/// Milliseconds with three places.
+fn milliseconds(from: Instant, to: Instant) -> f64 {
+    (to.saturating_duration_since(from).as_secs_f64() * 1e6).round() / 1e3
+}
+
+fn shortened(path: &str) -> &str {
+    path.get(..path.floor_char_boundary(LONGEST_PATH)).unwrap_or(path)
+}

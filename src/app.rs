@@ -1,0 +1,222 @@
+//! The composition root: builds every part from its section of the configuration and runs them.
+
+use std::{future::Future, io, net::SocketAddr, path::PathBuf, sync::Arc};
+
+use thiserror::Error;
+use tokio::net::TcpListener;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tracing::{info, warn};
+
+use crate::{
+    access::AccessPolicy,
+    admin::Admin,
+    authenticator::{Authenticator, AuthenticatorError},
+    authoriser::{self, LiveAuthoriser, PolicyError},
+    config::{AdminListener, Config, Credentials, Drain, EmailRules, EmptyPolicy, PolicySource},
+    endpoints::{Endpoints, Logout, Relogins},
+    gateway::Gateway,
+    ingress::{Hygiene, RequestIds, Routes},
+    readiness::Readiness,
+    rejection::Refusals,
+    server::{self, Server, Stage},
+    upstream::{Upstream, UpstreamTasks, assertion::{Asserter, AssertionError}},
+};
+
+/// Why the process does not start.
+#[derive(Debug, Error)]
+pub enum StartError {
+    /// The assertion's key cannot be used.
+    #[error("the assertion cannot be signed")]
+    Assertion(#[from] AssertionError),
+    /// The clients for the key endpoints cannot be built.
+    #[error("the authenticator cannot be built")]
+    Authenticator(#[from] AuthenticatorError),
+    /// An address is taken, or not of this machine.
+    #[error("cannot listen on {address} ({key})")]
+    Listen {
+        /// Where it was to listen.
+        address: SocketAddr,
+        /// The setting that says so.
+        key: &'static str,
+        /// The operating system's reason.
+        #[source]
+        source: io::Error,
+    },
+    /// There is no policy to start with.
+    #[error("the policy cannot be loaded")]
+    Policy(#[from] PolicyError),
+    /// The operating system gives no randomness.
+    #[error("no randomness for request ids")]
+    Randomness,
+}
+
+/// A proxy with its listeners bound, ready to serve.
+#[derive(Debug)]
+pub struct App {
+    gateway: Arc<Gateway>,
+    admin: Arc<Admin>,
+    listener: TcpListener,
+    admin_listener: Option<TcpListener>,
+    asserter: Arc<Asserter>,
+    reload: Option<Reload>,
+    stage: Stage,
+    drain: Drain,
+    keep_alive_timeout: std::time::Duration,
+    tasks: Tasks,
+}
+
+#[derive(Debug)]
+struct Reload {
+    path: PathBuf,
+    live: Arc<LiveAuthoriser>,
+    when_empty: EmptyPolicy,
+    email_rules: EmailRules,
+}
+
+/// What runs beside the accept loops.
+#[derive(Debug, Default)]
+struct Tasks {
+    /// Connections and tunnels of clients: the drain waits for them.
+    open: TaskTracker,
+    /// Everything else: ends with the process.
+    background: TaskTracker,
+    stop_accepting: CancellationToken,
+    stop_background: CancellationToken,
+}
+
+impl App {
+    /// Builds every part and binds the listeners. Must run inside a runtime.
+    ///
+    /// # Errors
+    /// Where a listener cannot be bound, or there is no policy to start with. Nothing serves until [`App::run`].
+    pub fn build(config: &Config) -> Result<Self, StartError> {
+        for warning in &config.warnings {
+            warn!(detail = warning.as_str(), "weakened or doubtful setting");
+        }
+        let tasks = Tasks::default();
+        let stage = Stage::default();
+        let asserter = Arc::new(Asserter::from_config(&config.assertion)?);
+        let live = Arc::new(authoriser::initial(&config.authoriser)?);
+        let (gateway, endpoints) = gateway(config, &asserter, &live, (&stage, &tasks))?;
+        let listener = listen(config.server.listen, "server.listen")?;
+        let admin_listener = match config.server.admin {
+            AdminListener::Off => None,
+            AdminListener::On(address) => Some(listen(address, "server.admin_listen")?),
+        };
+        let reload = match &config.authoriser.policy {
+            PolicySource::File(path) => Some(Reload {
+                path: path.clone(),
+                live,
+                when_empty: config.authoriser.when_empty,
+                email_rules: config.authoriser.email_rules,
+            }),
+            PolicySource::Inline(_) => None,
+        };
+        Ok(Self {
+            gateway: Arc::new(gateway),
+            admin: Arc::new(Admin::new(endpoints)),
+            listener,
+            admin_listener,
+            asserter,
+            reload,
+            stage,
+            drain: config.server.drain,
+            keep_alive_timeout: config.server.keep_alive_timeout,
+            tasks,
+        })
+    }
+
+    /// Where clients connect, with the real port where 0 was configured.
+    ///
+    /// # Errors
+    /// The operating system's.
+    pub fn address(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+
+    /// Where the admin listener is, if there is one.
+    #[must_use]
+    pub fn admin_address(&self) -> Option<SocketAddr> {
+        self.admin_listener.as_ref().and_then(|listener| listener.local_addr().ok())
+    }
+
+    /// The signer of assertions, for the built-in sample application.
+    #[must_use]
+    pub const fn asserter(&self) -> &Arc<Asserter> {
+        &self.asserter
+    }
+
+    /// The gateway, for measuring it without sockets.
+    #[must_use]
+    pub const fn gateway(&self) -> &Arc<Gateway> {
+        &self.gateway
+    }
+
+    /// Serves until `stop` completes, then drains. What is still open when this returns is cut by dropping the runtime.
+    pub async fn run(self, stop: impl Future<Output = ()>) {
+        let Self { gateway, admin, listener, admin_listener, reload, stage, drain, keep_alive_timeout, tasks, .. } = self;
+        let Tasks { open, background, stop_accepting, stop_background } = tasks;
+        info!(
+            listen = listener.local_addr().ok().map(tracing::field::display),
+            admin = admin_listener.as_ref().and_then(|listener| listener.local_addr().ok()).map(tracing::field::display),
+            version = env!("CARGO_PKG_VERSION"),
+            "serving"
+        );
+        if let Some(listener) = admin_listener {
+            // It answers until the very end, and nobody waits for its connections.
+            let server = Server::new(keep_alive_timeout, background.clone(), stop_background.clone());
+            background.spawn(async move { server.serve(listener, admin).await });
+        }
+        if let Some(Reload { path, live, when_empty, email_rules }) = reload {
+            background.spawn(authoriser::watch(path, live, when_empty, email_rules, stop_background.clone()));
+        }
+        let server = Server::new(keep_alive_timeout, open.clone(), stop_accepting.clone());
+        let accepting = background.spawn(async move { server.serve(listener, gateway).await });
+        stop.await;
+        stage.drain(drain, stop_accepting, open).await;
+        if accepting.await.is_err() {
+            warn!("the accept loop had ended early");
+        }
+        stop_background.cancel();
+        info!("stopped");
+    }
+}
+
+fn gateway(
+    config: &Config,
+    asserter: &Arc<Asserter>,
+    live: &Arc<LiveAuthoriser>,
+    (stage, tasks): (&Stage, &Tasks),
+) -> Result<(Gateway, Arc<Endpoints>), StartError> {
+    let hygiene = Hygiene::from_config(&config.server, &config.assertion.header, &config.logout.cookie_name);
+    let upstream_tasks = UpstreamTasks { background: tasks.background.clone(), tunnels: tasks.open.clone() };
+    let upstream =
+        Arc::new(Upstream::new(&config.upstream, Arc::clone(asserter), hygiene.names().clone(), upstream_tasks));
+    let readiness = Arc::new(Readiness::new(stage.clone(), Arc::clone(&upstream)));
+    let endpoints = Arc::new(Endpoints::new(readiness, Arc::clone(asserter)));
+    let client_id = match &config.credentials {
+        Credentials::RefuseAll => String::new(),
+        Credentials::Verify(verification) => {
+            verification.client_ids.first().map(|id| id.as_str().to_owned()).unwrap_or_default()
+        }
+    };
+    let prefix = config.server.reserved_prefix.as_str();
+    let gateway = Gateway {
+        hygiene,
+        routes: Routes::new(config.server.reserved_prefix.clone(), config.authoriser.public_paths.clone()),
+        authenticator: Authenticator::from_config(&config.credentials, &config.dev, tasks.background.clone())?,
+        authoriser: Arc::clone(live),
+        upstream,
+        endpoints: Arc::clone(&endpoints),
+        logout: Logout::from_config(&config.logout, format!("{prefix}/logout"), client_id),
+        relogins: Relogins::new(config.rejection.relogin, config.logout.cookie_name.clone()),
+        refusals: Refusals::from_config(&config.rejection, &config.server.allowed_origins),
+        request_ids: RequestIds::start(config.server.request_id).map_err(|_| StartError::Randomness)?,
+        access: AccessPolicy::from_config(&config.logging),
+    };
+    Ok((gateway, endpoints))
+}
+
+fn listen(address: SocketAddr, key: &'static str) -> Result<TcpListener, StartError> {
+    server::bind(address).map_err(|source| StartError::Listen { address, key, source })
+}

@@ -1,0 +1,112 @@
+//! Step 7: may they?
+
+mod permit;
+mod policy;
+mod reload;
+mod rule;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use arc_swap::{ArcSwap, Guard};
+use thiserror::Error;
+use tracing::{Level, debug, enabled};
+
+use self::rule::Rules;
+pub use self::{
+    permit::{Authorised, Permit},
+    policy::{PolicyError, ReadError},
+    reload::watch,
+    rule::{Grant, Rule, Standing},
+};
+use crate::{
+    authenticator::{Identity, Profile},
+    config::{self, PolicySource},
+};
+
+/// One complete policy. It never changes: another policy is another value.
+#[derive(Debug)]
+pub struct Authoriser {
+    admins: Vec<Box<dyn Rule>>,
+    rules: Rules,
+}
+
+impl Authoriser {
+    /// Asks whether the policy admits this user. Admins pass every rule.
+    pub fn authorise(&self, identity: Identity) -> Result<Authorised, Denial> {
+        let profile = Arc::clone(identity.profile());
+        match self.grant(&profile) {
+            Some(grant) => Ok(Authorised::assertion(profile, grant)),
+            None => {
+                if enabled!(Level::DEBUG) {
+                    let unmet: Vec<&str> =
+                        self.rules().filter(|rule| rule.grant(&profile).is_none()).map(Rule::name).collect();
+                    debug!(sub = %profile.subject, rules = ?unmet, "rules that did not match");
+                }
+                Err(Denial { profile })
+            }
+        }
+    }
+
+    /// What would admit this user, without making a proof of it: for explaining a policy. `None`: they are refused.
+    #[must_use]
+    pub fn grant(&self, profile: &Profile) -> Option<Grant> {
+        self.admins.iter().find_map(|rule| rule.grant(profile)).or_else(|| self.rules.grant(profile))
+    }
+
+    /// Every rule that is set, admins first.
+    pub fn rules(&self) -> impl Iterator<Item = &dyn Rule> {
+        self.admins.iter().map(AsRef::as_ref).chain(self.rules.iter())
+    }
+}
+
+/// No rule admits this user.
+#[derive(Debug, Error)]
+#[error("no rule admits this user")]
+pub struct Denial {
+    profile: Arc<Profile>,
+}
+
+impl Denial {
+    /// Whom: the subject, which logs may name.
+    #[must_use]
+    pub fn subject(&self) -> &str {
+        &self.profile.subject
+    }
+}
+
+/// The policy in force, exchanged as a whole while requests go on.
+#[derive(Debug)]
+pub struct LiveAuthoriser(ArcSwap<Authoriser>);
+
+impl LiveAuthoriser {
+    /// Puts `authoriser` in force.
+    #[must_use]
+    pub fn from_authoriser(authoriser: Authoriser) -> Self {
+        Self(ArcSwap::from_pointee(authoriser))
+    }
+
+    /// The policy in force: one snapshot per request, so that none sees half of two policies.
+    #[must_use]
+    pub fn load(&self) -> Guard<Arc<Authoriser>> {
+        self.0.load()
+    }
+
+    /// Puts another policy in force. Requests that hold a snapshot keep it.
+    pub fn replace(&self, authoriser: Authoriser) {
+        self.0.store(Arc::new(authoriser));
+    }
+}
+
+/// The policy the process starts with. A file that is absent or no policy is an error: there is no last good one yet.
+pub fn initial(section: &config::Authoriser) -> Result<LiveAuthoriser, PolicyError> {
+    let authoriser = match &section.policy {
+        PolicySource::File(path) => policy::read(path)
+            .map_err(PolicyError::from)
+            .and_then(|content| Authoriser::from_content(&content, section.when_empty, section.email_rules))
+            .map_err(|source| PolicyError::File { path: path.clone(), source: Box::new(source) })?,
+        PolicySource::Inline(rules) => Authoriser::from_rules(rules, section.when_empty, section.email_rules)?,
+    };
+    Ok(LiveAuthoriser::from_authoriser(authoriser))
+}

@@ -1,0 +1,57 @@
+//! `healthcheck`: asks the running proxy whether it is healthy. For images without a shell.
+
+use std::{
+    io::{self, Read as _, Write as _},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream},
+    time::Duration,
+};
+
+use super::{ExitStatus, complain};
+use crate::config::{AdminListener, Config};
+
+/// Below the shortest time-out a container platform gives a health check (2 s).
+const PATIENCE: Duration = Duration::from_millis(1500);
+
+/// Asks the admin listener, or the main one where that is off.
+#[must_use]
+pub fn execute(config: &Config) -> ExitStatus {
+    let (address, path) = match config.server.admin {
+        AdminListener::On(address) => (address, "/health".to_owned()),
+        AdminListener::Off => (config.server.listen, format!("{}/health", config.server.reserved_prefix.as_str())),
+    };
+    match ask(reachable(address), &path) {
+        Ok(status) if status.starts_with("HTTP/1.1 200") => ExitStatus::Fine,
+        Ok(status) => {
+            complain(format_args!("unhealthy: {address}{path} answered {status}"));
+            ExitStatus::Failed
+        }
+        Err(error) => {
+            complain(format_args!("unhealthy: no answer from {address}{path}: {error}"));
+            ExitStatus::Failed
+        }
+    }
+}
+
+/// The status line of the answer.
+fn ask(address: SocketAddr, path: &str) -> io::Result<String> {
+    let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(PATIENCE))?;
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
+    let mut head = [0_u8; 64];
+    let length = stream.read(&mut head)?;
+    let text = String::from_utf8_lossy(head.get(..length).unwrap_or_default()).into_owned();
+    Ok(text.lines().next().unwrap_or_default().to_owned())
+}
+
+/// A listener on all addresses is asked on the loopback one.
+const fn reachable(address: SocketAddr) -> SocketAddr {
+    if !address.ip().is_unspecified() {
+        return address;
+    }
+    let loopback = match address.ip() {
+        IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::LOCALHOST),
+    };
+    SocketAddr::new(loopback, address.port())
+}

@@ -1,0 +1,3 @@
+//! Development: what stands around the proxy on a laptop.
+
+pub mod sample;

@@ -1,0 +1,111 @@
+//! Sends a browser to log in again when the load balancer keeps sending an expired access token.
+//!
+//! Without refresh tokens the load balancer keeps its session, and with it the dead token, for days (alb-facts 6.3).
+//! Ending its session cookie and asking for the same page again makes it start a new login.
+
+use bytes::Bytes;
+use http::{
+    HeaderValue, Method, Response, StatusCode, Uri,
+    header::{CACHE_CONTROL, LOCATION, SET_COOKIE},
+};
+
+use crate::{
+    config::Relogin,
+    ingress::{Caller, Inbound, RELOGIN_GUARD, ReloginGuard},
+    rejection::Rejection,
+};
+
+/// Seconds in which the browser is not sent again.
+const GUARD_SECONDS: u32 = 60;
+
+/// Offers a new login in place of some refusals.
+#[derive(Debug)]
+pub struct Relogins {
+    setting: Relogin,
+    session_cookie: String,
+}
+
+impl Relogins {
+    /// Ends the cookies named after `session_cookie`.
+    #[must_use]
+    pub const fn new(setting: Relogin, session_cookie: String) -> Self {
+        Self { setting, session_cookie }
+    }
+
+    /// The way to a new login where `rejection` is an expired token of a page navigation that carries the load
+    /// balancer's session. `None`: the refusal stands.
+    #[must_use]
+    pub fn offer(&self, rejection: &Rejection, inbound: &Inbound, caller: Caller) -> Option<Response<Bytes>> {
+        let fits = self.setting == Relogin::On
+            && rejection.code() == "token_expired"
+            && inbound.head.method == Method::GET
+            && caller == Caller::Navigation
+            && !inbound.cookies.names.is_empty()
+            && inbound.cookies.relogin == ReloginGuard::Absent;
+        let return_to = fits.then(|| ReturnTo::parse(&inbound.head.target)).flatten()?;
+        let mut response = Response::new(Bytes::new());
+        *response.status_mut() = StatusCode::FOUND;
+        let fields = response.headers_mut();
+        fields.insert(LOCATION, return_to.0);
+        fields.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        for cookie in expired_cookies(&self.session_cookie, &inbound.cookies.names) {
+            fields.append(SET_COOKIE, cookie);
+        }
+        let guard = format!("{RELOGIN_GUARD}=1; Path=/; Max-Age={GUARD_SECONDS}; Secure; HttpOnly; SameSite=Lax");
+        if let Ok(guard) = HeaderValue::try_from(guard) {
+            fields.append(SET_COOKIE, guard);
+        }
+        Some(response)
+    }
+}
+
+/// A path on this host that a browser cannot take for another host's.
+struct ReturnTo(HeaderValue);
+
+impl ReturnTo {
+    fn parse(target: &Uri) -> Option<Self> {
+        let text = target.path_and_query()?.as_str();
+        // `//host` and `/\host` are other hosts to a browser (attack class 6.27).
+        let local = text.starts_with('/') && !text.starts_with("//") && !text.contains('\\');
+        let plain = text.bytes().all(|byte| byte.is_ascii_graphic());
+        (local && plain).then(|| HeaderValue::from_str(text).ok().map(Self)).flatten()
+    }
+}
+
+/// `Set-Cookie` values that end the load balancer's session: the bare name, the four shards it may use, and whatever
+/// else of that kind was sent.
+pub(super) fn expired_cookies(base: &str, sent: &[String]) -> Vec<HeaderValue> {
+    let usual = [String::new(), "-0".to_owned(), "-1".to_owned(), "-2".to_owned(), "-3".to_owned()]
+        .map(|shard| format!("{base}{shard}"));
+    usual
+        .iter()
+        .chain(sent.iter().filter(|name| !usual.contains(name)))
+        .filter_map(|name| {
+            HeaderValue::try_from(format!("{name}=; Path=/; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Secure; HttpOnly"))
+                .ok()
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_path_of_this_host_is_returned_to() {
+        for accepted in ["/", "/a/b?c=d", "/a//b"] {
+            assert!(ReturnTo::parse(&accepted.parse().unwrap()).is_some(), "{accepted}");
+        }
+        for refused in ["//evil.example", "http://evil.example", "*"] {
+            assert!(ReturnTo::parse(&refused.parse().unwrap()).is_none_or(|to| to.0 == "/"), "{refused}");
+        }
+    }
+
+    #[test]
+    fn every_shard_is_ended() {
+        let cookies = expired_cookies("S", &["S-0".to_owned(), "S-7".to_owned()]);
+        let names: Vec<&str> = cookies.iter().map(|cookie| cookie.to_str().unwrap().split('=').next().unwrap()).collect();
+        assert_eq!(names, ["S", "S-0", "S-1", "S-2", "S-3", "S-7"]);
+        assert!(cookies.iter().all(|cookie| cookie.to_str().unwrap().contains("; Path=/; Max-Age=0;")));
+    }
+}

@@ -1,0 +1,138 @@
+//! Step 2: the life of a request, top to bottom.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use hyper::body::Incoming;
+
+use crate::{
+    access::{AccessPolicy, Decision, Record},
+    authenticator::{Authenticator, Credential},
+    authoriser::{Authorised, LiveAuthoriser, Permit},
+    endpoints::{Endpoints, Logout, Relogins, for_method},
+    ingress::{
+        Arrival, Connection, Endpoint, Hygiene, Inbound, REQUEST_ID, RequestBody, RequestIds, Route, Routes, Site,
+    },
+    rejection::{Petitioner, Refusals, Rejection},
+    response::{Content, RecordedBody},
+    server::Answer,
+    upstream::Upstream,
+};
+
+/// Everything a request meets.
+#[derive(Debug)]
+pub struct Gateway {
+    pub(crate) hygiene: Hygiene,
+    pub(crate) routes: Routes,
+    pub(crate) authenticator: Authenticator,
+    pub(crate) authoriser: Arc<LiveAuthoriser>,
+    pub(crate) upstream: Arc<Upstream>,
+    pub(crate) endpoints: Arc<Endpoints>,
+    pub(crate) logout: Logout,
+    pub(crate) relogins: Relogins,
+    pub(crate) refusals: Refusals,
+    pub(crate) request_ids: RequestIds,
+    pub(crate) access: AccessPolicy,
+}
+
+impl Gateway {
+    /// Answers one request. Never fails: a refusal is an answer too.
+    pub async fn handle(&self, request: Request<RequestBody>, connection: Connection) -> Response<RecordedBody> {
+        let request_id = self.request_ids.assign(request.headers());
+        let petitioner = Petitioner::of(&request, request_id.clone());
+        let (method, target) = (request.method().clone(), request.uri().clone());
+        let mut record = Record::begin(self.access, request_id.clone(), method.clone(), target);
+        let arrival = Arrival { connection, request_id: request_id.clone() };
+        let mut response = match self.respond(request, arrival, &petitioner, &mut record).await {
+            Ok(response) => response,
+            Err(rejection) => {
+                record.refused(&rejection);
+                for_method(&method, self.refusals.answer(&rejection, &petitioner)).map(Content::Own)
+            }
+        };
+        response.headers_mut().insert(&REQUEST_ID, request_id);
+        record.answered(response.status());
+        response.map(|content| RecordedBody::new(content, record))
+    }
+
+    async fn respond(
+        &self,
+        request: Request<RequestBody>,
+        arrival: Arrival,
+        petitioner: &Petitioner,
+        record: &mut Record,
+    ) -> Result<Response<Content>, Rejection> {
+        let inbound = Inbound::sanitise(request, arrival, &self.hygiene)?;
+        record.client = inbound.forwarded.client();
+        let permit = match self.routes.classify(inbound.head.target.path()) {
+            Route::Own(endpoint) => return self.answer_own(endpoint, &inbound, record).await.map(own),
+            Route::Public(route) => Permit::Public(route),
+            Route::Protected => match self.admit(&inbound, record).await {
+                Ok(authorised) => Permit::User(authorised),
+                Err(rejection) => {
+                    let relogin = self.relogins.offer(&rejection, &inbound, petitioner.caller).ok_or(rejection)?;
+                    record.decision = Decision::Deny;
+                    record.reason = Some(Arc::from("token_expired"));
+                    return Ok(own(relogin));
+                }
+            },
+        };
+        record.decision = match &permit {
+            Permit::Public(_) => Decision::Public,
+            Permit::User(_) => Decision::Allow,
+        };
+        let response = self.upstream.forward(permit, inbound).await?;
+        Ok(response.map(|body| Content::Answer(Box::new(body))))
+    }
+
+    /// The whole decision: who is it, does the request come from the application's own pages, may they?
+    async fn admit(&self, inbound: &Inbound, record: &mut Record) -> Result<Authorised, Rejection> {
+        let credential = Credential::from_presented(&inbound.presented)
+            .map_err(crate::authenticator::AuthenticationError::from)?;
+        let identity = self.authenticator.authenticate(credential).await?;
+        record.profile = Some(Arc::clone(identity.profile()));
+        if inbound.site == Site::Foreign {
+            return Err(Rejection::CrossSite);
+        }
+        let authorised = self.authoriser.load().authorise(identity)?;
+        record.reason = Some(Arc::clone(authorised.granted_by()));
+        Ok(authorised)
+    }
+
+    async fn answer_own(
+        &self,
+        endpoint: Endpoint,
+        inbound: &Inbound,
+        record: &mut Record,
+    ) -> Result<Response<Bytes>, Rejection> {
+        if !endpoint.allows(&inbound.head.method) {
+            return Err(Rejection::MethodNotAllowed);
+        }
+        record.decision = Decision::Own;
+        let response = match endpoint {
+            Endpoint::Health => self.endpoints.health(),
+            Endpoint::Jwks => self.endpoints.jwks(),
+            Endpoint::Logout => {
+                let user = self.admit(inbound, record).await.ok();
+                self.logout.answer(inbound, user.as_ref().map(|user| user.profile().client.as_str()))?
+            }
+            Endpoint::Me => self.endpoints.me(&self.admit(inbound, record).await?)?,
+            Endpoint::Ready => self.endpoints.ready().await?,
+            Endpoint::Unknown => return Err(Rejection::NotFound),
+        };
+        Ok(for_method(&inbound.head.method, response))
+    }
+}
+
+fn own(response: Response<Bytes>) -> Response<Content> {
+    response.map(Content::Own)
+}
+
+impl Answer for Gateway {
+    type Body = RecordedBody;
+
+    async fn answer(&self, request: Request<Incoming>, connection: Connection) -> Response<RecordedBody> {
+        self.handle(request.map(RequestBody::Incoming), connection).await
+    }
+}

@@ -1,0 +1,198 @@
+//! What earlier hops said of the client, as far as they are trusted.
+//!
+//! uvicorn believes `X-Forwarded-For` and `-Proto` from a loopback peer, which is what we are to it, and Gradio builds
+//! every URL of its page from them. So a client's own values must not pass.
+
+use std::net::{IpAddr, SocketAddr};
+
+use http::{HeaderMap, HeaderName, HeaderValue, header::HOST};
+
+use crate::config::{TrustedHops, split_port};
+
+static FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+static FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+static FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
+static FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+
+/// The two ends of the connection a request arrived on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Connection {
+    /// The other end: the load balancer, in production.
+    pub peer: SocketAddr,
+    /// Our end.
+    pub local: SocketAddr,
+}
+
+/// The client's side of a request in one normal form.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Forwarded {
+    /// Addresses written by trusted hops, the client's first. Never empty.
+    addresses: Vec<IpAddr>,
+    scheme: &'static str,
+    port: u16,
+    /// Whether a trusted hop named the port.
+    port_source: PortSource,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum PortSource {
+    OurListener,
+    TrustedHop,
+}
+
+impl Forwarded {
+    /// Reads `X-Forwarded-*` where the peer is trusted; else the connection itself is all that is known.
+    #[must_use]
+    pub fn read(fields: &HeaderMap, connection: Connection, trusted: &TrustedHops) -> Self {
+        let peer = connection.peer.ip().to_canonical();
+        let direct = Self {
+            addresses: vec![peer],
+            scheme: "http",
+            port: connection.local.port(),
+            port_source: PortSource::OurListener,
+        };
+        if !trusted.networks.iter().any(|network| network.contains(&peer)) {
+            return direct;
+        }
+        let addresses = right_most_addresses(fields, trusted.hops);
+        let port = last_value(fields, &FORWARDED_PORT).and_then(|text| text.parse().ok());
+        Self {
+            addresses: if addresses.is_empty() { direct.addresses } else { addresses },
+            scheme: match last_value(fields, &FORWARDED_PROTO) {
+                Some(text) if text.eq_ignore_ascii_case("https") => "https",
+                Some(_) | None => "http",
+            },
+            port: port.unwrap_or(direct.port),
+            port_source: if port.is_some() { PortSource::TrustedHop } else { PortSource::OurListener },
+        }
+    }
+
+    /// The client's address as the first trusted hop saw it.
+    #[must_use]
+    pub fn client(&self) -> Option<IpAddr> {
+        self.addresses.first().copied()
+    }
+
+    /// The port the load balancer listens on, where a trusted hop named it.
+    #[must_use]
+    pub const fn balancer_port(&self) -> Option<u16> {
+        match self.port_source {
+            PortSource::TrustedHop => Some(self.port),
+            PortSource::OurListener => None,
+        }
+    }
+
+    /// Sets the four fields, each once. `host` is the authority the request was sent to.
+    pub fn set(&self, fields: &mut HeaderMap, host: &HeaderValue) {
+        let addresses: Vec<String> = self.addresses.iter().map(IpAddr::to_string).collect();
+        if let Ok(value) = HeaderValue::try_from(addresses.join(", ")) {
+            fields.insert(&FORWARDED_FOR, value);
+        }
+        fields.insert(&FORWARDED_HOST, host.clone());
+        fields.insert(&FORWARDED_PORT, HeaderValue::from(self.port));
+        fields.insert(&FORWARDED_PROTO, HeaderValue::from_static(self.scheme));
+    }
+}
+
+/// The last of a comma-separated list: what the nearest hop wrote.
+fn last_value<'a>(fields: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+    fields.get_all(name).iter().next_back()?.to_str().ok()?.rsplit(',').next().map(str::trim)
+}
+
+/// The right-most `hops` members of `X-Forwarded-For` in their order, up to the first that is no address.
+fn right_most_addresses(fields: &HeaderMap, hops: usize) -> Vec<IpAddr> {
+    let mut addresses: Vec<IpAddr> = fields
+        .get_all(&FORWARDED_FOR)
+        .iter()
+        .rev()
+        .flat_map(|value| value.to_str().unwrap_or_default().rsplit(','))
+        .take(hops)
+        .map_while(|text| address(text.trim()))
+        .collect();
+    addresses.reverse();
+    addresses
+}
+
+/// An address, with or without the client port a load balancer may add.
+fn address(text: &str) -> Option<IpAddr> {
+    if let Ok(address) = text.parse() {
+        return Some(address);
+    }
+    let (host, _) = split_port(text)?;
+    host.trim_matches(['[', ']']).parse().ok()
+}
+
+/// The authority a request was sent to, or why there is none to be sure of (attack class 6.23).
+pub(super) fn authority(uri: &http::Uri, fields: &HeaderMap) -> Result<HeaderValue, super::Malformed> {
+    let mut hosts = fields.get_all(HOST).iter();
+    let host = match (hosts.next(), hosts.next()) {
+        (_, Some(_)) => return Err(super::Malformed::AmbiguousAuthority),
+        (host, None) => host,
+    };
+    let named = uri.authority().map(http::uri::Authority::as_str);
+    let value = match (host, named) {
+        (None, None) => return Err(super::Malformed::MissingAuthority),
+        (Some(host), Some(named)) if !host.as_bytes().eq_ignore_ascii_case(named.as_bytes()) => {
+            return Err(super::Malformed::AmbiguousAuthority);
+        }
+        (Some(host), _) => host.clone(),
+        (None, Some(named)) => HeaderValue::from_str(named).map_err(|_| super::Malformed::AmbiguousAuthority)?,
+    };
+    match value.to_str().ok().and_then(split_port) {
+        Some(_) => Ok(value),
+        None => Err(super::Malformed::AmbiguousAuthority),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(peer: &str, hops: usize, fields: &[(&'static str, &'static str)]) -> HeaderMap {
+        let mut map = HeaderMap::new();
+        for (name, value) in fields {
+            map.append(*name, HeaderValue::from_static(value));
+        }
+        let connection =
+            Connection { peer: peer.parse().unwrap(), local: "10.0.0.9:8080".parse().unwrap() };
+        let trusted = TrustedHops { networks: vec!["10.0.0.0/8".parse().unwrap()], hops };
+        let mut out = HeaderMap::new();
+        Forwarded::read(&map, connection, &trusted).set(&mut out, &HeaderValue::from_static("app.example"));
+        out
+    }
+
+    #[test]
+    fn only_the_right_most_addresses_go_on() {
+        let sent = [("x-forwarded-for", "6.6.6.6, 203.0.113.7"), ("x-forwarded-proto", "https"), ("x-forwarded-port", "443")];
+        let set = read("10.0.0.1:5", 1, &sent);
+        assert_eq!((&set["x-forwarded-for"], &set["x-forwarded-proto"], &set["x-forwarded-port"]),
+            (&HeaderValue::from_static("203.0.113.7"), &HeaderValue::from_static("https"), &HeaderValue::from_static("443")));
+        assert_eq!(set["x-forwarded-host"], "app.example");
+        assert_eq!(read("10.0.0.1:5", 2, &sent)["x-forwarded-for"], "6.6.6.6, 203.0.113.7");
+        assert_eq!(read("10.0.0.1:5", 1, &[("x-forwarded-for", "[2001:db8::1]:77")])["x-forwarded-for"], "2001:db8::1");
+    }
+
+    #[test]
+    fn the_nearest_hops_word_counts_where_fields_are_doubled() {
+        let set = read("10.0.0.1:5", 1, &[
+            ("x-forwarded-for", "6.6.6.6"), ("x-forwarded-for", "203.0.113.7"),
+            ("x-forwarded-proto", "http"), ("x-forwarded-proto", "http, HTTPS"),
+        ]);
+        assert_eq!((&set["x-forwarded-for"], &set["x-forwarded-proto"]),
+            (&HeaderValue::from_static("203.0.113.7"), &HeaderValue::from_static("https")));
+    }
+
+    #[test]
+    fn an_untrusted_peer_speaks_only_for_itself() {
+        let set = read("192.0.2.5:5", 1, &[("x-forwarded-for", "127.0.0.1"), ("x-forwarded-proto", "https"), ("x-forwarded-port", "1")]);
+        assert_eq!((&set["x-forwarded-for"], &set["x-forwarded-proto"], &set["x-forwarded-port"]),
+            (&HeaderValue::from_static("192.0.2.5"), &HeaderValue::from_static("http"), &HeaderValue::from_static("8080")));
+    }
+
+    #[test]
+    fn nonsense_from_a_trusted_hop_is_replaced() {
+        let set = read("10.0.0.1:5", 2, &[("x-forwarded-for", "unknown"), ("x-forwarded-proto", "gopher"), ("x-forwarded-port", "x")]);
+        assert_eq!((&set["x-forwarded-for"], &set["x-forwarded-proto"], &set["x-forwarded-port"]),
+            (&HeaderValue::from_static("10.0.0.1"), &HeaderValue::from_static("http"), &HeaderValue::from_static("8080")));
+    }
+}

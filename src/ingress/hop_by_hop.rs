@@ -1,0 +1,61 @@
+//! Removes the fields that concern one connection only (RFC 9110 §7.6.1).
+//!
+//! This runs before anything of ours is added, in both directions: otherwise `Connection: x-auth-user` would delete our
+//! own statement (attack class 6.5, CVE-2022-31813 and its successors).
+
+use http::{
+    HeaderMap, HeaderName,
+    header::{CONNECTION, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE},
+};
+
+static CONNECTION_FIELDS: [HeaderName; 9] = [
+    CONNECTION,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+    PROXY_AUTHENTICATE,
+    PROXY_AUTHORIZATION,
+    TE,
+    TRAILER,
+    TRANSFER_ENCODING,
+    UPGRADE,
+];
+
+/// Removes what any `Connection` field names, and the fixed connection fields.
+pub fn remove(fields: &mut HeaderMap) {
+    let nominated: Vec<HeaderName> = connection_options(fields)
+        .filter(|option| !option.eq_ignore_ascii_case("close") && !option.eq_ignore_ascii_case("keep-alive"))
+        .filter_map(|option| option.parse().ok())
+        .collect();
+    for name in nominated.iter().chain(&CONNECTION_FIELDS) {
+        fields.remove(name);
+    }
+}
+
+/// Every option of every `Connection` field.
+pub fn connection_options(fields: &HeaderMap) -> impl Iterator<Item = &str> {
+    fields
+        .get_all(CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .map(str::trim)
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn every_connection_field_is_heard() {
+        let mut fields = HeaderMap::new();
+        fields.append(CONNECTION, HeaderValue::from_static("close, X-One"));
+        fields.append(CONNECTION, HeaderValue::from_static("x-two ,upgrade"));
+        for name in ["x-one", "x-two", "x-three", "upgrade", "te", "keep-alive", "transfer-encoding"] {
+            fields.insert(HeaderName::from_static(name), HeaderValue::from_static("1"));
+        }
+        remove(&mut fields);
+        assert_eq!(fields.keys().map(HeaderName::as_str).collect::<Vec<_>>(), ["x-three"]);
+    }
+}

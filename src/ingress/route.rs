@@ -1,0 +1,179 @@
+//! Where a request goes: to us, to the application without a user, or to the application with one.
+
+use std::collections::BTreeSet;
+
+use http::Method;
+use percent_encoding::percent_decode_str;
+
+use crate::config::ReservedPrefix;
+
+/// Proof that the route table lets a path through without any user. Made only by [`Routes::classify`].
+///
+/// ```compile_fail
+/// cognito_auth_proxy::ingress::PublicRoute::assertion();
+/// ```
+#[derive(Debug)]
+#[must_use]
+pub struct PublicRoute(());
+
+impl PublicRoute {
+    /// The one constructor: who calls it has found the path in the table.
+    const fn assertion() -> Self {
+        Self(())
+    }
+}
+
+/// Where a request goes.
+#[derive(Debug)]
+pub enum Route {
+    /// The proxy answers it.
+    Own(Endpoint),
+    /// It needs a user.
+    Protected,
+    /// It needs none.
+    Public(PublicRoute),
+}
+
+/// What the proxy answers itself, under the reserved prefix.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Endpoint {
+    /// `/health`.
+    Health,
+    /// `/jwks.json`.
+    Jwks,
+    /// `/logout`.
+    Logout,
+    /// `/me`.
+    Me,
+    /// Anything else, so that nothing under the prefix reaches the application.
+    Unknown,
+    /// `/ready`.
+    Ready,
+}
+
+/// The table of routes.
+#[derive(Debug)]
+pub struct Routes {
+    reserved: ReservedPrefix,
+    public: BTreeSet<String>,
+}
+
+impl Routes {
+    /// `public` holds canonical paths; only a request for exactly these bytes matches, so a path that some server might
+    /// read in two ways is never public.
+    #[must_use]
+    pub const fn new(reserved: ReservedPrefix, public: BTreeSet<String>) -> Self {
+        Self { reserved, public }
+    }
+
+    /// Judges a path as it stands in the request line, without its query: the bytes judged are the bytes forwarded.
+    #[must_use]
+    pub fn classify(&self, path: &str) -> Route {
+        if let Some(rest) = self.reserved.strip(path) {
+            return Route::Own(Endpoint::named(rest));
+        }
+        if self.reserved.strip(&resolve(path)).is_some() {
+            return Route::Own(Endpoint::Unknown);
+        }
+        if self.public.contains(path) { Route::Public(PublicRoute::assertion()) } else { Route::Protected }
+    }
+}
+
+impl Endpoint {
+    fn named(rest: &str) -> Self {
+        match rest {
+            "/health" => Self::Health,
+            "/jwks.json" => Self::Jwks,
+            "/logout" => Self::Logout,
+            "/me" => Self::Me,
+            "/ready" => Self::Ready,
+            _ => Self::Unknown,
+        }
+    }
+
+    /// Methods it answers.
+    #[must_use]
+    pub fn allows(self, method: &Method) -> bool {
+        match self {
+            Self::Health | Self::Jwks | Self::Me | Self::Ready => matches!(*method, Method::GET | Method::HEAD),
+            Self::Logout => matches!(*method, Method::GET | Method::HEAD | Method::POST),
+            Self::Unknown => true,
+        }
+    }
+}
+
+/// What the most eager server would make of a path: percent-decoded until nothing changes, backslashes as slashes,
+/// parameters, empty and dot segments gone. Only for finding paths that *could* mean ours.
+fn resolve(path: &str) -> String {
+    if !path.contains(['%', '\\', ';']) && !path.contains("//") && !path.contains("/.") {
+        return path.to_owned();
+    }
+    let mut decoded = path.to_owned();
+    while decoded.contains('%') {
+        let next = percent_decode_str(&decoded).decode_utf8_lossy().into_owned();
+        if next == decoded {
+            break;
+        }
+        decoded = next;
+    }
+    let mut segments: Vec<&str> = Vec::new();
+    for segment in decoded.split(['/', '\\']) {
+        match segment.split(';').next().unwrap_or_default() {
+            "" | "." => {}
+            ".." => {
+                segments.pop();
+            }
+            plain => segments.push(plain),
+        }
+    }
+    format!("/{}", segments.join("/"))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn routes() -> Routes {
+        let public = ["/", "/logo.png", "/open/door"].map(str::to_owned).into();
+        Routes::new(ReservedPrefix::parse("/.auth").unwrap(), public)
+    }
+
+    #[test]
+    fn only_the_exact_bytes_of_a_public_path_are_public() {
+        for path in ["/", "/logo.png", "/open/door"] {
+            assert!(matches!(routes().classify(path), Route::Public(_)), "{path}");
+        }
+        for path in [
+            "/admin", "/logo.png/", "//logo.png", "/LOGO.png", "/logo%2epng", "/open/../admin", "/open/%2e%2e/admin",
+            "/open/door;x=y", "/open/door/", "/open/./door", "/open%2fdoor", "/open\\door", "/open/door%00", "/open//door",
+            "/open/door%23", "/open/door%3f", "/gradio_api/file=/a/b%2Fc",
+        ] {
+            assert!(matches!(routes().classify(path), Route::Protected), "{path}");
+        }
+    }
+
+    #[test]
+    fn what_could_mean_the_reserved_prefix_never_reaches_the_application() {
+        assert!(matches!(routes().classify("/.auth/me"), Route::Own(Endpoint::Me)));
+        for path in [
+            "/.auth", "/.auth/", "/.auth/x", "/.auth/me/", "/%2eauth/me", "/%252eauth/me", "/a/../.auth/me", "//.auth/me",
+            "/./.auth/me", "/.auth;x/me", "/.auth%2fme", "/a/%2e%2e/.auth/me", "/\\.auth/me", "/.%61uth/me", "/a/..;/.auth/me",
+            "/%2525252eauth/me",
+        ] {
+            assert!(matches!(routes().classify(path), Route::Own(Endpoint::Unknown)), "{path}");
+        }
+        for path in ["/.authx", "/x/.auth/me", "/.aut", "/.auth%78"] {
+            assert!(matches!(routes().classify(path), Route::Protected), "{path}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_path_is_classified_without_panic(path in "/[ -~]{0,40}") {
+            let public = matches!(routes().classify(&path), Route::Public(_));
+            prop_assert_eq!(public, ["/", "/logo.png", "/open/door"].contains(&path.as_str()));
+        }
+    }
+}

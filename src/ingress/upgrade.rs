@@ -1,0 +1,43 @@
+//! Whether a request asks for a WebSocket (RFC 6455 §4.1), the only protocol a connection may change to.
+
+use http::{
+    HeaderMap, Method, Request, Version,
+    header::{CONTENT_LENGTH, TRANSFER_ENCODING},
+};
+use hyper::upgrade::OnUpgrade;
+
+use super::{Malformed, hop_by_hop};
+
+/// What a request asks its connection to become.
+#[derive(Debug)]
+pub enum Handshake {
+    /// Nothing else, or something we do not speak: RFC 9110 §7.8 lets a server ignore `Upgrade`, so `h2c` and its like
+    /// are answered as plain requests (attack class 6.20).
+    None,
+    /// A WebSocket, once the application agrees with 101.
+    WebSocket(OnUpgrade),
+}
+
+impl Handshake {
+    /// Takes the connection's future out of `request` where it is a WebSocket handshake.
+    pub(super) fn take_from<B>(request: &mut Request<B>) -> Result<Self, Malformed> {
+        if !is_websocket(request.method(), request.version(), request.headers()) {
+            return Ok(Self::None);
+        }
+        let fields = request.headers();
+        let has_content = fields.contains_key(TRANSFER_ENCODING)
+            || fields.get(CONTENT_LENGTH).is_some_and(|length| length.as_bytes() != b"0");
+        if has_content {
+            // Its body would be the first bytes of the tunnel.
+            return Err(Malformed::ContentOnUpgrade);
+        }
+        Ok(Self::WebSocket(hyper::upgrade::on(request)))
+    }
+}
+
+fn is_websocket(method: &Method, version: Version, fields: &HeaderMap) -> bool {
+    *method == Method::GET
+        && version == Version::HTTP_11
+        && super::caller::text(fields, "upgrade").is_some_and(|protocol| protocol.eq_ignore_ascii_case("websocket"))
+        && hop_by_hop::connection_options(fields).any(|option| option.eq_ignore_ascii_case("upgrade"))
+}

@@ -1,0 +1,152 @@
+//! Step 1: accept. One task per connection, HTTP/1.1 and HTTP/2 by prior knowledge.
+
+mod drain;
+mod listener;
+
+use std::{convert::Infallible, future::Future, io, net::SocketAddr, time::Duration};
+
+use http::{Request, Response};
+use http_body::Body;
+use hyper::{body::Incoming, service::service_fn};
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    server::conn::auto,
+};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tracing::{debug, warn};
+
+pub use drain::{Phase, Stage};
+pub use listener::bind;
+
+use crate::ingress::Connection;
+
+/// The longest head of a request, all fields together (an ALB sends at most 64 KiB and a request line of 16 KiB).
+const MAX_HEAD: usize = 80 * 1024;
+
+/// The most fields a request may have.
+const MAX_FIELDS: usize = 200;
+
+/// The most requests at a time on one HTTP/2 connection.
+const MAX_STREAMS: u32 = 250;
+
+/// How long the accept loop rests when the system has no file descriptor left.
+const ACCEPT_REST: Duration = Duration::from_millis(100);
+
+/// Something that answers every request: a refusal is an answer too.
+pub trait Answer: Send + Sync + 'static {
+    /// The body of its answers.
+    type Body: Body<Data = bytes::Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + 'static;
+
+    /// Answers one request.
+    fn answer(
+        &self,
+        request: Request<Incoming>,
+        connection: Connection,
+    ) -> impl Future<Output = Response<Self::Body>> + Send;
+}
+
+/// One listener and how its connections are treated.
+#[derive(Debug, Clone)]
+pub struct Server {
+    builder: auto::Builder<TaskExecutor>,
+    connections: TaskTracker,
+    stop_accepting: CancellationToken,
+}
+
+impl Server {
+    /// Connections run on `connections`; they are closed when idle, or when a request head is not complete, for
+    /// `keep_alive_timeout`. With `stop_accepting` the listener closes and every connection ends after its request.
+    #[must_use]
+    pub fn new(keep_alive_timeout: Duration, connections: TaskTracker, stop_accepting: CancellationToken) -> Self {
+        let mut builder = auto::Builder::new(TaskExecutor(connections.clone()));
+        builder
+            .http1()
+            .timer(TokioTimer::new())
+            .header_read_timeout(keep_alive_timeout)
+            .max_headers(MAX_FIELDS)
+            .max_buf_size(MAX_HEAD);
+        builder
+            .http2()
+            .timer(TokioTimer::new())
+            .max_concurrent_streams(MAX_STREAMS)
+            .max_header_list_size(u32::try_from(MAX_HEAD).unwrap_or(u32::MAX))
+            .keep_alive_interval(keep_alive_timeout)
+            .keep_alive_timeout(keep_alive_timeout);
+        Self { builder, connections, stop_accepting }
+    }
+
+    /// Accepts until told to stop.
+    pub async fn serve<A: Answer>(&self, listener: TcpListener, answer: std::sync::Arc<A>) {
+        let Ok(local) = listener.local_addr() else { return };
+        let mut exhausted = false;
+        loop {
+            let accepted = tokio::select! {
+                () = self.stop_accepting.cancelled() => return,
+                accepted = listener.accept() => accepted,
+            };
+            match accepted {
+                Ok((stream, peer)) => {
+                    exhausted = false;
+                    self.connections.spawn(self.clone().connection(stream, peer, local, std::sync::Arc::clone(&answer)));
+                }
+                Err(error) if is_about_one_connection(&error) => debug!(error = %error, "connection lost in the queue"),
+                Err(error) => {
+                    if !std::mem::replace(&mut exhausted, true) {
+                        warn!(error = %error, "no connection accepted, trying on");
+                    }
+                    tokio::time::sleep(ACCEPT_REST).await;
+                }
+            }
+        }
+    }
+
+    async fn connection<A: Answer>(
+        self,
+        stream: TcpStream,
+        peer: SocketAddr,
+        local: SocketAddr,
+        answer: std::sync::Arc<A>,
+    ) {
+        if let Err(error) = stream.set_nodelay(true) {
+            debug!(error = %error, "nodelay not set");
+        }
+        let local = stream.local_addr().unwrap_or(local);
+        let service = service_fn(move |request| {
+            let answer = std::sync::Arc::clone(&answer);
+            async move { Ok::<_, Infallible>(answer.answer(request, Connection { peer, local }).await) }
+        });
+        let connection = self.builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
+        let mut connection = std::pin::pin!(connection);
+        let ended = tokio::select! {
+            ended = connection.as_mut() => ended,
+            () = self.stop_accepting.cancelled() => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        };
+        if let Err(error) = ended {
+            debug!(client.addr = %peer, error = %error, "connection ended early");
+        }
+    }
+}
+
+/// Runs HTTP/2 streams as tasks the drain waits for.
+#[derive(Debug, Clone)]
+struct TaskExecutor(TaskTracker);
+
+impl<F> hyper::rt::Executor<F> for TaskExecutor
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    fn execute(&self, future: F) {
+        self.0.spawn(future);
+    }
+}
+
+/// Errors of `accept` that concern a connection which is gone, not the listener.
+fn is_about_one_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
+    [ConnectionAborted, ConnectionReset, Interrupted].contains(&error.kind())
+}

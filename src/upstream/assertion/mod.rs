@@ -1,0 +1,232 @@
+//! Our signed statement to the application about who the user is: a short-lived JWT, made only from [`Authorised`].
+
+#[cfg(test)]
+mod tests;
+
+use std::{
+    hash::{Hash, Hasher},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use aws_lc_rs::rand::{SecureRandom, SystemRandom};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, header::InvalidHeaderValue};
+use moka::sync::Cache;
+use serde::Serialize;
+use thiserror::Error;
+
+use crate::{
+    authenticator::Profile,
+    authoriser::{Authorised, Standing},
+    config::{self, SigningError, SigningKeys},
+};
+
+/// How many bytes of signed statements, and the profiles they speak of, are kept.
+const CACHE_BYTES: u64 = 16 * 1024 * 1024;
+
+/// Signs statements, and says a statement again while at least half of its life is left.
+#[derive(Debug)]
+pub struct Asserter {
+    header: HeaderName,
+    keys: SigningKeys,
+    issuer: String,
+    audience: String,
+    ttl: Duration,
+    /// The JOSE header, encoded, with its dot.
+    jose: String,
+    jti_prefix: String,
+    jti_counter: AtomicU64,
+    signed: Cache<Subject, Signed>,
+}
+
+/// Why there is no statement. The request must not go on without one.
+#[derive(Debug, Error)]
+pub enum AssertionError {
+    /// The system clock stands before 1970.
+    #[error("the system clock stands before 1970")]
+    Clock,
+    /// The claims could not be written as JSON.
+    #[error("the claims cannot be written")]
+    Claims(#[source] serde_json::Error),
+    /// The result is no field value. It is base64url and dots, so this does not happen.
+    #[error("the statement is not a field value")]
+    Field(#[from] InvalidHeaderValue),
+    /// The operating system gave no random bytes.
+    #[error("no random bytes")]
+    Random,
+    /// The key could not sign.
+    #[error(transparent)]
+    Signing(#[from] SigningError),
+}
+
+impl Asserter {
+    /// Takes the section of the configuration; draws the random part of this process's statement ids.
+    pub fn from_config(section: &config::Assertion) -> Result<Self, AssertionError> {
+        let jose = Jose { typ: "JWT", alg: section.keys.algorithm().as_str(), kid: section.keys.kid() };
+        let jose = serde_json::to_vec(&jose).map_err(AssertionError::Claims)?;
+        let mut random = [0_u8; 12];
+        SystemRandom::new().fill(&mut random).map_err(|_| AssertionError::Random)?;
+        Ok(Self {
+            header: section.header.clone(),
+            keys: section.keys.clone(),
+            issuer: section.issuer.clone(),
+            audience: section.audience.clone(),
+            ttl: Duration::from_secs(section.ttl.as_secs()),
+            jose: format!("{}.", URL_SAFE_NO_PAD.encode(jose)),
+            jti_prefix: URL_SAFE_NO_PAD.encode(random),
+            jti_counter: AtomicU64::new(0),
+            signed: Cache::builder()
+                .max_capacity(CACHE_BYTES)
+                // A statement's text and the profile it was made from are about equally long.
+                .weigher(|_, signed: &Signed| u32::try_from(512 + 2 * signed.value.len()).unwrap_or(u32::MAX))
+                .time_to_live(section.ttl)
+                .build(),
+        })
+    }
+
+    /// The field the statement travels in.
+    #[must_use]
+    pub const fn header(&self) -> &HeaderName {
+        &self.header
+    }
+
+    /// The JWK set that verifies it; empty for HS256.
+    #[must_use]
+    pub fn jwks(&self) -> Bytes {
+        self.keys.jwks()
+    }
+
+    /// The statement about an admitted user, as a field value marked sensitive. It speaks for `ttl` from when it was
+    /// signed, at least half of which is left. That is not capped by the expiry of the user's own tokens: those were
+    /// checked for this very request, and the application is told who sends it, not how long they stay signed in.
+    pub fn sign(&self, authorised: &Authorised, now: SystemTime) -> Result<HeaderValue, AssertionError> {
+        self.sign_for(authorised.profile(), authorised.standing(), now)
+    }
+
+    fn sign_for(
+        &self,
+        profile: &Arc<Profile>,
+        standing: Standing,
+        now: SystemTime,
+    ) -> Result<HeaderValue, AssertionError> {
+        let since_1970 = now.duration_since(UNIX_EPOCH).map_err(|_| AssertionError::Clock)?;
+        let subject = Subject { profile: Arc::clone(profile), standing };
+        if let Some(signed) = self.signed.get(&subject)
+            && signed.is_fresh(since_1970, self.ttl)
+        {
+            return Ok(signed.value);
+        }
+        let issued_at = Duration::from_secs(since_1970.as_secs());
+        let value = self.statement(profile, standing, issued_at)?;
+        self.signed.insert(subject, Signed { value: value.clone(), issued_at });
+        Ok(value)
+    }
+
+    fn statement(
+        &self,
+        profile: &Profile,
+        standing: Standing,
+        issued_at: Duration,
+    ) -> Result<HeaderValue, AssertionError> {
+        let claims = Claims {
+            iss: &self.issuer,
+            aud: &self.audience,
+            iat: issued_at.as_secs(),
+            exp: (issued_at + self.ttl).as_secs(),
+            jti: format!("{}.{:x}", self.jti_prefix, self.jti_counter.fetch_add(1, Ordering::Relaxed)),
+            sub: &profile.subject,
+            email: profile.email.as_deref(),
+            email_verified: profile.email_verified,
+            username: profile.username.as_deref(),
+            name: profile.name.as_deref(),
+            given_name: profile.given_name.as_deref(),
+            family_name: profile.family_name.as_deref(),
+            groups: &profile.groups,
+            is_admin: standing == Standing::Admin,
+        };
+        let claims = serde_json::to_vec(&claims).map_err(AssertionError::Claims)?;
+        // Room for the base64 of claims and signature, 4 characters for 3 bytes.
+        let mut text = String::with_capacity(self.jose.len() + claims.len() * 4 / 3 + 100);
+        text.push_str(&self.jose);
+        URL_SAFE_NO_PAD.encode_string(claims, &mut text);
+        let signature = self.keys.sign(text.as_bytes())?;
+        text.push('.');
+        URL_SAFE_NO_PAD.encode_string(signature, &mut text);
+        let mut value = HeaderValue::try_from(text)?;
+        value.set_sensitive(true);
+        Ok(value)
+    }
+}
+
+/// Of whom a statement speaks: one profile *value*, the same allocation. The key holds it, so while it is in the cache
+/// the address cannot come to belong to another user.
+#[derive(Debug)]
+struct Subject {
+    profile: Arc<Profile>,
+    standing: Standing,
+}
+
+impl PartialEq for Subject {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.profile, &other.profile) && self.standing == other.standing
+    }
+}
+
+impl Eq for Subject {}
+
+impl Hash for Subject {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        Arc::as_ptr(&self.profile).hash(state);
+        self.standing.hash(state);
+    }
+}
+
+#[derive(Debug, Clone)]
+struct Signed {
+    value: HeaderValue,
+    issued_at: Duration,
+}
+
+impl Signed {
+    /// Whether half of its life is left. A clock that went back makes a new one: this one would be from the future.
+    fn is_fresh(&self, now: Duration, ttl: Duration) -> bool {
+        now.checked_sub(self.issued_at).is_some_and(|age| age <= ttl / 2)
+    }
+}
+
+#[derive(Serialize)]
+struct Jose<'a> {
+    typ: &'static str,
+    alg: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kid: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct Claims<'a> {
+    iss: &'a str,
+    aud: &'a str,
+    iat: u64,
+    exp: u64,
+    jti: String,
+    sub: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    email: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    email_verified: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    username: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    given_name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    family_name: Option<&'a str>,
+    groups: &'a [String],
+    is_admin: bool,
+}

@@ -1,0 +1,238 @@
+use std::collections::HashSet;
+
+use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header, jwk::JwkSet};
+use p256::ecdsa::{Signature, VerifyingKey, signature::Verifier};
+use serde_json::{Value, json};
+
+use super::*;
+use crate::config::{AssertionAlgorithm, EmailAddress, Secret};
+
+const SECRET: &str = "0123456789abcdef0123456789abcdef";
+const TTL: Duration = Duration::from_secs(60);
+
+fn asserter(keys: SigningKeys) -> Asserter {
+    Asserter::from_config(&config::Assertion {
+        header: HeaderName::from_static("x-auth-user"),
+        keys,
+        issuer: "cognito-auth-proxy".to_owned(),
+        audience: "upstream".to_owned(),
+        ttl: TTL,
+    })
+    .unwrap()
+}
+
+fn es256() -> Asserter {
+    asserter(SigningKeys::generate(AssertionAlgorithm::Es256).unwrap())
+}
+
+fn ann() -> Profile {
+    Profile {
+        subject: "sub-1".to_owned(),
+        client: "client".to_owned(),
+        email: Some("Ann@Corp.com".to_owned()),
+        email_address: EmailAddress::parse("Ann@Corp.com").ok(),
+        email_verified: Some(true),
+        username: Some("ann".to_owned()),
+        name: Some("Ann Lee".to_owned()),
+        given_name: Some("Ann".to_owned()),
+        family_name: Some("Lee".to_owned()),
+        groups: vec!["staff".to_owned(), "users,admins".to_owned()],
+        expires_at: 1,
+    }
+}
+
+fn nobody() -> Profile {
+    Profile {
+        email: None,
+        email_address: None,
+        email_verified: None,
+        username: None,
+        name: None,
+        given_name: None,
+        family_name: None,
+        groups: Vec::new(),
+        ..ann()
+    }
+}
+
+fn sign(asserter: &Asserter, profile: Profile) -> HeaderValue {
+    asserter.sign_for(&Arc::new(profile), Standing::Member, SystemTime::now()).unwrap()
+}
+
+fn at(seconds: f64) -> SystemTime {
+    UNIX_EPOCH + Duration::from_secs(1_800_000_000) + Duration::from_secs_f64(seconds)
+}
+
+fn validation(algorithm: Algorithm) -> Validation {
+    let mut validation = Validation::new(algorithm);
+    validation.set_audience(&["upstream"]);
+    validation.set_issuer(&["cognito-auth-proxy"]);
+    validation
+}
+
+/// The claims after another library verified them with the published key that `kid` names.
+fn verified(asserter: &Asserter, value: &HeaderValue, algorithm: Algorithm) -> Value {
+    let token = value.to_str().unwrap();
+    let jwks: JwkSet = serde_json::from_slice(&asserter.jwks()).unwrap();
+    let jwk = jwks.find(&decode_header(token).unwrap().kid.unwrap()).unwrap();
+    decode(token, &DecodingKey::from_jwk(jwk).unwrap(), &validation(algorithm)).unwrap().claims
+}
+
+/// The claims, unverified.
+fn claims(value: &HeaderValue) -> Value {
+    part(value, 1)
+}
+
+fn part(value: &HeaderValue, index: usize) -> Value {
+    let part = value.to_str().unwrap().split('.').nth(index).unwrap();
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap()
+}
+
+#[test]
+fn another_library_verifies_what_a_public_key_signs() {
+    for (ours, theirs) in [(AssertionAlgorithm::Es256, Algorithm::ES256), (AssertionAlgorithm::EdDsa, Algorithm::EdDSA)]
+    {
+        let asserter = asserter(SigningKeys::generate(ours).unwrap());
+        assert_eq!(verified(&asserter, &sign(&asserter, ann()), theirs)["sub"], "sub-1");
+    }
+}
+
+#[test]
+fn p256_verifies_an_es256_statement() {
+    let asserter = es256();
+    let jwks: Value = serde_json::from_slice(&asserter.jwks()).unwrap();
+    let coordinate = |name: &str| URL_SAFE_NO_PAD.decode(jwks["keys"][0][name].as_str().unwrap()).unwrap();
+    let point = [vec![4], coordinate("x"), coordinate("y")].concat();
+    let value = sign(&asserter, ann());
+    let (message, signature) = value.to_str().unwrap().rsplit_once('.').unwrap();
+    let signature = Signature::from_slice(&URL_SAFE_NO_PAD.decode(signature).unwrap()).unwrap();
+    VerifyingKey::from_sec1_bytes(&point).unwrap().verify(message.as_bytes(), &signature).unwrap();
+}
+
+#[test]
+fn another_library_verifies_an_hs256_statement_which_names_no_key() {
+    let secret = Secret::from_text(SECRET.to_owned());
+    let asserter = asserter(SigningKeys::parse(AssertionAlgorithm::Hs256, &secret).unwrap());
+    let value = sign(&asserter, ann());
+    let key = DecodingKey::from_secret(SECRET.as_bytes());
+    let claims: Value = decode(value.to_str().unwrap(), &key, &validation(Algorithm::HS256)).unwrap().claims;
+    assert_eq!(claims["sub"], "sub-1");
+    assert_eq!(part(&value, 0), json!({"typ": "JWT", "alg": "HS256"}));
+    assert_eq!(asserter.jwks(), r#"{"keys":[]}"#);
+}
+
+#[test]
+fn the_header_names_the_key() {
+    let asserter = es256();
+    assert_eq!(
+        part(&sign(&asserter, ann()), 0),
+        json!({"typ": "JWT", "alg": "ES256", "kid": asserter.keys.kid().unwrap()})
+    );
+}
+
+#[test]
+fn every_known_claim_is_stated() {
+    let asserter = es256();
+    let value = asserter.sign_for(&Arc::new(ann()), Standing::Admin, at(0.9)).unwrap();
+    let mut claims = claims(&value);
+    assert!(claims.as_object_mut().unwrap().remove("jti").unwrap().as_str().unwrap().len() > 16);
+    assert_eq!(
+        claims,
+        json!({
+            "iss": "cognito-auth-proxy", "aud": "upstream", "iat": 1_800_000_000, "exp": 1_800_000_060,
+            "sub": "sub-1", "email": "Ann@Corp.com", "email_verified": true, "username": "ann", "name": "Ann Lee",
+            "given_name": "Ann", "family_name": "Lee", "groups": ["staff", "users,admins"], "is_admin": true,
+        })
+    );
+}
+
+#[test]
+fn unknown_claims_are_absent_and_groups_are_always_a_list() {
+    let claims = claims(&sign(&es256(), nobody()));
+    let names: Vec<&str> = claims.as_object().unwrap().keys().map(String::as_str).collect();
+    assert_eq!(names, ["aud", "exp", "groups", "iat", "is_admin", "iss", "jti", "sub"]);
+    assert_eq!((&claims["groups"], &claims["is_admin"]), (&json!([]), &json!(false)));
+}
+
+#[test]
+fn line_breaks_and_emoji_in_claims_arrive_unchanged() {
+    let odd = "a\r\nx-auth-user: forged\0\u{7f}\u{e9}\u{1f980}\u{202e}\"\\,";
+    let asserter = es256();
+    let profile = Profile { name: Some(odd.to_owned()), groups: vec![odd.to_owned()], ..ann() };
+    let value = sign(&asserter, profile);
+    assert!(value.as_bytes().iter().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(byte)));
+    let claims = verified(&asserter, &value, Algorithm::ES256);
+    assert_eq!((&claims["name"], &claims["groups"]), (&json!(odd), &json!([odd])));
+}
+
+#[test]
+fn a_statement_is_said_again_while_half_of_its_life_is_left() {
+    let (asserter, profile) = (es256(), Arc::new(ann()));
+    let sign = |seconds| asserter.sign_for(&profile, Standing::Member, at(seconds)).unwrap();
+    let first = sign(0.5);
+    assert_eq!(sign(30.0), first);
+    let second = sign(30.1);
+    assert_ne!(second, first);
+    assert_eq!(claims(&second)["exp"], 1_800_000_090);
+    assert_eq!(sign(31.0), second);
+}
+
+#[test]
+fn a_statement_from_the_future_is_not_said_again() {
+    let (asserter, profile) = (es256(), Arc::new(ann()));
+    let first = asserter.sign_for(&profile, Standing::Member, at(100.0)).unwrap();
+    let second = asserter.sign_for(&profile, Standing::Member, at(0.0)).unwrap();
+    assert_ne!(first, second);
+    assert_eq!(claims(&second)["iat"], 1_800_000_000);
+}
+
+#[test]
+fn a_statement_is_said_again_only_of_the_same_profile_and_standing() {
+    let (asserter, profile) = (es256(), Arc::new(ann()));
+    let sign = |profile: &Arc<Profile>, standing| asserter.sign_for(profile, standing, at(0.0)).unwrap();
+    let member = sign(&profile, Standing::Member);
+    let admin = sign(&profile, Standing::Admin);
+    assert_eq!((claims(&member)["is_admin"].clone(), claims(&admin)["is_admin"].clone()), (json!(false), json!(true)));
+    assert_ne!(sign(&Arc::new(ann()), Standing::Member), member);
+    assert_eq!(sign(&profile, Standing::Member), member);
+    assert_eq!(sign(&profile, Standing::Admin), admin);
+}
+
+#[test]
+fn a_freed_profile_is_never_taken_for_another() {
+    let asserter = es256();
+    // Without the cache holding on to it, the allocator gives each profile the address of the one before.
+    for n in 0..100 {
+        let subject = format!("sub-{n}");
+        let value = sign(&asserter, Profile { subject: subject.clone(), ..ann() });
+        assert_eq!(claims(&value)["sub"], subject.as_str());
+    }
+}
+
+#[test]
+fn no_two_statements_have_the_same_id() {
+    let (one, other) = (es256(), es256());
+    let ids: HashSet<String> = (0..100)
+        .flat_map(|_| [sign(&one, ann()), sign(&other, ann())])
+        .map(|v| claims(&v)["jti"].to_string())
+        .collect();
+    assert_eq!(ids.len(), 200);
+}
+
+#[test]
+fn a_statement_never_prints() {
+    let asserter = es256();
+    let value = sign(&asserter, ann());
+    let token = value.to_str().unwrap();
+    assert!(value.is_sensitive());
+    for printed in [format!("{value:?}"), format!("{asserter:?}")] {
+        assert!(!printed.contains(token) && !printed.contains("Corp"), "{printed}");
+    }
+}
+
+#[test]
+fn a_clock_before_1970_makes_no_statement() {
+    let before = UNIX_EPOCH - Duration::from_secs(1);
+    let refused = es256().sign_for(&Arc::new(ann()), Standing::Member, before);
+    assert!(matches!(refused, Err(AssertionError::Clock)));
+}

@@ -1,0 +1,186 @@
+//! Step 9: forward. The one place that talks to the application, and it needs a [`Permit`].
+
+mod answer;
+pub mod assertion;
+mod connector;
+mod outbound;
+mod pool;
+mod tunnel;
+
+use std::{io, sync::Arc, time::Duration};
+
+use http::{HeaderValue, Method, Request, Response, StatusCode};
+use hyper::body::Incoming;
+use http_body::Body as _;
+use thiserror::Error;
+use tokio::time::timeout;
+use tokio_util::task::TaskTracker;
+use tracing::debug;
+
+pub use answer::AnswerBody;
+use answer::Lease;
+use assertion::{Asserter, AssertionError};
+use connector::Connector;
+use outbound::Outbound;
+use pool::{Connection, Pool};
+
+use crate::{
+    authoriser::Permit,
+    config,
+    ingress::{ClaimedNames, Handshake, Inbound, RequestBody, hop_by_hop},
+};
+
+/// Why there is no answer of the application.
+#[derive(Debug, Error)]
+pub enum UpstreamError {
+    /// Our statement could not be signed.
+    #[error("the assertion was not signed")]
+    Assertion(#[from] AssertionError),
+    /// It does not accept connections.
+    #[error("no connection to the application")]
+    Connect(#[source] io::Error),
+    /// It does not accept connections in time.
+    #[error("no connection to the application in time")]
+    ConnectTimeout,
+    /// The connection broke, or what came is not HTTP.
+    #[error("the application broke off the exchange")]
+    Exchange(#[source] hyper::Error),
+    /// It did not begin an answer in time.
+    #[error("no answer of the application in time")]
+    ResponseTimeout,
+    /// It changed protocols without being asked.
+    #[error("the application changed the protocol unasked")]
+    UnrequestedUpgrade,
+}
+
+/// The application behind us.
+#[derive(Debug)]
+pub struct Upstream {
+    connector: Connector,
+    pool: Arc<Pool>,
+    outbound: Outbound,
+    asserter: Arc<Asserter>,
+    names: ClaimedNames,
+    response_timeout: Duration,
+    tunnels: TaskTracker,
+}
+
+/// Where the tasks of the upstream side run.
+#[derive(Debug, Clone)]
+pub struct UpstreamTasks {
+    /// Connection drivers: nobody waits for them.
+    pub background: TaskTracker,
+    /// Open WebSockets: the drain waits for them.
+    pub tunnels: TaskTracker,
+}
+
+impl Upstream {
+    /// Builds the client side; nothing is connected yet.
+    #[must_use]
+    pub fn new(upstream: &config::Upstream, asserter: Arc<Asserter>, names: ClaimedNames, tasks: UpstreamTasks) -> Self {
+        Self {
+            connector: Connector::new(upstream, tasks.background),
+            pool: Arc::new(Pool::new(upstream.pool_idle_timeout)),
+            outbound: Outbound::from_config(upstream),
+            asserter,
+            names,
+            response_timeout: upstream.response_timeout,
+            tunnels: tasks.tunnels,
+        }
+    }
+
+    /// Forwards a request and returns the application's answer, its body still streaming.
+    ///
+    /// The permit is used up: one proof, one request.
+    pub async fn forward(&self, permit: Permit, inbound: Inbound) -> Result<Response<AnswerBody>, UpstreamError> {
+        let request_id = inbound.request_id.clone();
+        let (request, handshake) = self.outbound.dress(&permit, inbound, &self.asserter)?;
+        let (mut response, lease) = self.exchange(request).await?;
+        let application = (response.status() == StatusCode::SWITCHING_PROTOCOLS)
+            .then(|| hyper::upgrade::on(&mut response));
+        hop_by_hop::remove(response.headers_mut());
+        self.names.remove_from_response(response.headers_mut());
+        match (application, handshake) {
+            (Some(application), Handshake::WebSocket(client)) => {
+                let fields = response.headers_mut();
+                fields.insert(http::header::CONNECTION, HeaderValue::from_static("Upgrade"));
+                fields.insert(http::header::UPGRADE, HeaderValue::from_static("websocket"));
+                let request_id = request_id.to_str().unwrap_or_default().to_owned();
+                tunnel::open(client, application, request_id, &self.tunnels);
+            }
+            (Some(_), Handshake::None) => return Err(UpstreamError::UnrequestedUpgrade),
+            (None, Handshake::WebSocket(_) | Handshake::None) => {}
+        }
+        Ok(response.map(|body| AnswerBody::new(body, lease)))
+    }
+
+    /// Whether the application accepts connections.
+    pub async fn accepts_connections(&self) -> io::Result<()> {
+        self.connector.probe().await
+    }
+
+    /// Sends on an idle connection if there is one. Where the application closed that just now, a request it cannot
+    /// have acted upon is sent once more on a new one.
+    async fn exchange(&self, request: Request<RequestBody>) -> Result<(Response<Incoming>, Lease), UpstreamError> {
+        let Some(connection) = self.pool.take() else {
+            return self.exchange_anew(request).await;
+        };
+        let copy = repeatable(&request);
+        match self.send(connection, request).await {
+            Ok(answered) => Ok(answered),
+            Err(Failure { error, unsent }) => match (unsent, copy) {
+                (Some(request), _) => {
+                    debug!(error = %error, "idle connection was closed, request not sent on it");
+                    self.exchange_anew(*request).await
+                }
+                (None, Some(request)) if matches!(error, UpstreamError::Exchange(_)) => {
+                    debug!(error = %error, "idle connection was closed, safe request repeated");
+                    self.exchange_anew(request).await
+                }
+                (None, Some(_) | None) => Err(error),
+            },
+        }
+    }
+
+    async fn exchange_anew(&self, request: Request<RequestBody>) -> Result<(Response<Incoming>, Lease), UpstreamError> {
+        let connection = self.connector.connect().await?;
+        self.send(connection, request).await.map_err(|failure| failure.error)
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "the one place that talks to the application")]
+    async fn send(
+        &self,
+        mut connection: Connection,
+        request: Request<RequestBody>,
+    ) -> Result<(Response<Incoming>, Lease), Failure> {
+        match timeout(self.response_timeout, connection.try_send_request(request)).await {
+            Ok(Ok(response)) => Ok((response, Lease::new(connection, Arc::clone(&self.pool)))),
+            Ok(Err(mut failed)) => {
+                let unsent = failed.take_message().map(Box::new);
+                Err(Failure { error: UpstreamError::Exchange(failed.into_error()), unsent })
+            }
+            Err(_) => Err(Failure { error: UpstreamError::ResponseTimeout, unsent: None }),
+        }
+    }
+}
+
+/// A failed attempt, and the request where not a byte of it was written.
+#[derive(Debug)]
+struct Failure {
+    error: UpstreamError,
+    unsent: Option<Box<Request<RequestBody>>>,
+}
+
+/// A copy of a request that may be sent twice: RFC 9110 §9.2.2 allows it for safe methods, and there is no body that
+/// would be half gone. A handshake has its own connection and is not repeated.
+fn repeatable(request: &Request<RequestBody>) -> Option<Request<RequestBody>> {
+    let safe = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
+    if !safe || !request.body().is_end_stream() || request.headers().contains_key(http::header::UPGRADE) {
+        return None;
+    }
+    let mut copy = Request::new(RequestBody::Empty);
+    *copy.method_mut() = request.method().clone();
+    *copy.uri_mut() = request.uri().clone();
+    copy.headers_mut().clone_from(request.headers());
+    Some(copy)
+}

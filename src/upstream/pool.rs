@@ -1,0 +1,61 @@
+//! Connections to the application, kept for the next request while they are surely still open.
+
+use std::{
+    collections::VecDeque,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use hyper::client::conn::http1::SendRequest;
+use tokio::time::Instant;
+
+use crate::ingress::RequestBody;
+
+/// One HTTP/1.1 connection to the application.
+pub(super) type Connection = SendRequest<RequestBody>;
+
+/// Idle connections, the latest used first: the longer one has been idle, the likelier the application closes it.
+#[derive(Debug)]
+pub(super) struct Pool {
+    idle: Mutex<VecDeque<Parked>>,
+    idle_timeout: Duration,
+}
+
+#[derive(Debug)]
+struct Parked {
+    connection: Connection,
+    since: Instant,
+}
+
+impl Pool {
+    /// Keeps connections for `idle_timeout`.
+    pub(super) const fn new(idle_timeout: Duration) -> Self {
+        Self { idle: Mutex::new(VecDeque::new()), idle_timeout }
+    }
+
+    /// A connection that is open and free, as far as can be seen from here.
+    pub(super) fn take(&self) -> Option<Connection> {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        self.drop_stale(&mut idle);
+        let free = idle.iter().rposition(|parked| parked.connection.is_ready())?;
+        idle.remove(free).map(|parked| parked.connection)
+    }
+
+    /// Keeps `connection`, whose last answer was read to its end.
+    pub(super) fn park(&self, connection: Connection) {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        self.drop_stale(&mut idle);
+        if !connection.is_closed() {
+            idle.push_back(Parked { connection, since: Instant::now() });
+        }
+    }
+
+    fn drop_stale(&self, idle: &mut VecDeque<Parked>) {
+        while idle.front().is_some_and(|oldest| oldest.since.elapsed() >= self.idle_timeout) {
+            idle.pop_front();
+        }
+        while idle.back().is_some_and(|latest| latest.connection.is_closed()) {
+            idle.pop_back();
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! A client that sends bytes as they are written and reads answers without tidying them.
+
+use std::net::SocketAddr;
+
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+
+use super::soon;
+
+/// One connection.
+pub struct Wire {
+    stream: TcpStream,
+    buffer: Vec<u8>,
+}
+
+/// One answer, its body read by its framing.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    pub status: u16,
+    pub fields: Vec<(String, String)>,
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    /// The one value of a field; panics where it stands twice.
+    pub fn field(&self, name: &str) -> Option<&str> {
+        let mut values = self.all(name);
+        let first = values.next();
+        assert!(values.next().is_none(), "{name} stands twice in {:?}", self.fields);
+        first
+    }
+
+    pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.fields.iter().filter(move |(field, _)| field.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+    }
+
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|_| panic!("no JSON: {}", self.text()))
+    }
+
+    /// The `code` of a problem document.
+    pub fn code(&self) -> String {
+        assert_eq!(self.field("content-type"), Some("application/problem+json"), "{}", self.text());
+        self.json()["code"].as_str().unwrap().to_owned()
+    }
+}
+
+impl Wire {
+    pub async fn connect(address: SocketAddr) -> Self {
+        Self { stream: TcpStream::connect(address).await.unwrap(), buffer: Vec::new() }
+    }
+
+    /// Sends bytes as they are.
+    pub async fn send(&mut self, bytes: impl AsRef<[u8]>) {
+        soon("room to write", self.stream.write_all(bytes.as_ref())).await.unwrap();
+    }
+
+    /// Sends what the other side may refuse to read to the end.
+    pub async fn try_send(&mut self, bytes: impl AsRef<[u8]>) -> std::io::Result<()> {
+        soon("room to write", self.stream.write_all(bytes.as_ref())).await
+    }
+
+    /// Reads one answer to a request that was not `HEAD`.
+    pub async fn answer(&mut self) -> Answer {
+        let mut answer = self.head().await;
+        if let Some(length) = answer.field("content-length") {
+            answer.body = self.exactly(length.parse().unwrap()).await;
+        } else if answer.field("transfer-encoding").is_some() {
+            while let Some(chunk) = self.chunk().await {
+                answer.body.extend(chunk);
+            }
+        }
+        answer
+    }
+
+    /// Reads the head of an answer.
+    pub async fn head(&mut self) -> Answer {
+        let end = loop {
+            if let Some(end) = self.buffer.windows(4).position(|window| window == b"\r\n\r\n") {
+                break end + 4;
+            }
+            assert!(self.fill().await > 0, "closed before an answer, after {:?}", String::from_utf8_lossy(&self.buffer));
+        };
+        let head: Vec<u8> = self.buffer.drain(..end).collect();
+        let head = String::from_utf8_lossy(&head).into_owned();
+        let mut lines = head.trim_end().split("\r\n");
+        let status = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
+        let fields = lines
+            .map(|line| line.split_once(':').map(|(name, value)| (name.to_owned(), value.trim().to_owned())).unwrap())
+            .collect();
+        Answer { status, fields, body: Vec::new() }
+    }
+
+    /// Reads one chunk of a chunked body; `None` is its end.
+    pub async fn chunk(&mut self) -> Option<Vec<u8>> {
+        let line = self.line().await;
+        let size = usize::from_str_radix(line.split(';').next().unwrap().trim(), 16).unwrap();
+        let data = self.exactly(size).await;
+        assert_eq!(self.line().await, "", "a chunk ends with a line end");
+        (size > 0).then_some(data)
+    }
+
+    /// Reads `length` bytes.
+    pub async fn exactly(&mut self, length: usize) -> Vec<u8> {
+        while self.buffer.len() < length {
+            assert!(self.fill().await > 0, "closed {} bytes early", length - self.buffer.len());
+        }
+        self.buffer.drain(..length).collect()
+    }
+
+    /// Whether the other side closes without sending more. A reset counts as closing.
+    pub async fn closes(&mut self) -> bool {
+        self.buffer.is_empty() && self.fill().await == 0
+    }
+
+    async fn line(&mut self) -> String {
+        let end = loop {
+            if let Some(end) = self.buffer.windows(2).position(|window| window == b"\r\n") {
+                break end;
+            }
+            assert!(self.fill().await > 0, "closed within a line");
+        };
+        let line: Vec<u8> = self.buffer.drain(..end + 2).collect();
+        String::from_utf8_lossy(&line[..end]).into_owned()
+    }
+
+    async fn fill(&mut self) -> usize {
+        let mut chunk = [0; 16 * 1024];
+        let read = soon("more bytes", self.stream.read(&mut chunk)).await.unwrap_or(0);
+        self.buffer.extend_from_slice(&chunk[..read]);
+        read
+    }
+}
+
+/// A request line, `Host`, the given fields, an empty line.
+pub fn request(line: &str, fields: &[(&str, &str)]) -> String {
+    let mut text = format!("{line} HTTP/1.1\r\nHost: app.example\r\n");
+    for (name, value) in fields {
+        text.push_str(&format!("{name}: {value}\r\n"));
+    }
+    text + "\r\n"
+}
