@@ -135,24 +135,22 @@ class Proxy(Process):
         self.port, self.admin_port = port or free_port(), free_port()
         self.url, self.admin_url = f"http://127.0.0.1:{self.port}", f"http://127.0.0.1:{self.admin_port}"
         facts = issuer.facts
-        super().__init__(
-            name,
-            [str(BINARY)],
-            **{
-                "COGNITO_AUTH_LISTEN": f"127.0.0.1:{self.port}",
-                "COGNITO_AUTH_ADMIN_LISTEN": f"127.0.0.1:{self.admin_port}",
-                "COGNITO_AUTH_UPSTREAM_URL": app.url,
-                "COGNITO_AUTH_ALB_ARNS": facts["alb_arn"],
-                "COGNITO_AUTH_CLIENT_IDS": facts["client_id"],
-                "COGNITO_AUTH_ALB_PUBLIC_KEYS_URL": facts["keys_url"],
-                "COGNITO_AUTH_USER_POOL_ID": facts["user_pool_id"],
-                "COGNITO_AUTH_COGNITO_JWKS_URL": facts["jwks_url"],
-                "COGNITO_AUTH_ALLOWED_GROUPS": "staff",
-                "COGNITO_AUTH_REDIRECT_URL": REDIRECT_URL,
-                "COGNITO_AUTH_DRAIN_DELAY": "1s",
-            }
-            | settings,
-        )
+        self.settings = {
+            "COGNITO_AUTH_LISTEN": f"127.0.0.1:{self.port}",
+            "COGNITO_AUTH_ADMIN_LISTEN": f"127.0.0.1:{self.admin_port}",
+            "COGNITO_AUTH_UPSTREAM_URL": app.url,
+            "COGNITO_AUTH_ALB_ARNS": facts["alb_arn"],
+            "COGNITO_AUTH_CLIENT_IDS": facts["client_id"],
+            "COGNITO_AUTH_ALB_PUBLIC_KEYS_URL": facts["keys_url"],
+            "COGNITO_AUTH_USER_POOL_ID": facts["user_pool_id"],
+            "COGNITO_AUTH_COGNITO_JWKS_URL": facts["jwks_url"],
+            "COGNITO_AUTH_ALLOWED_GROUPS": "staff",
+            "COGNITO_AUTH_REDIRECT_URL": REDIRECT_URL,
+            "COGNITO_AUTH_DRAIN_DELAY": "1s",
+            # The most that an operator would switch on: what leaks only then is found as well.
+            "COGNITO_AUTH_LOG_LEVEL": "info,cognito_auth_proxy=trace",
+        } | settings
+        super().__init__(name, [str(BINARY)], **self.settings)
 
     def ready(self) -> None:
         self.wait_for(lambda: answers(self.url + "/.auth/ready"), "ready")
@@ -162,6 +160,19 @@ class Proxy(Process):
         status = pathlib.Path(f"/proc/{self.child.pid}/status").read_text()
         line = next(line for line in status.splitlines() if line.startswith("VmHWM:"))
         return int(line.split()[1]) * 1024
+
+
+def command(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    """Runs the binary to its end, with these settings and no others."""
+    return subprocess.run(
+        [str(BINARY), *arguments],
+        env={"PATH": os.environ["PATH"]} | settings,
+        cwd=HERE,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
 
 
 class Stack:

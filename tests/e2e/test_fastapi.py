@@ -131,6 +131,20 @@ def test_refusals_by_reason(fastapi, staff, outsider, expired):
         assert (answer.status_code, answer.json()["code"]) == (status, code)
 
 
+def test_expired_access_token_leads_to_one_new_login(fastapi, issuer):
+    fields = issuer.mint(email="alice@example.com", sub="alice-sub", groups="staff", ttl=600, access_ttl=-60)
+    session = {"cookie": "AWSELBAuthSessionCookie-0=shard; theme=dark"}
+    with fastapi.client(fields, NAVIGATION, session) as client:
+        answer = client.get("/resource?page=2")
+        assert (answer.status_code, answer.headers["location"]) == (302, "/resource?page=2")
+        cookies = answer.headers.get_list("set-cookie")
+        assert [c for c in cookies if c.startswith("AWSELBAuthSessionCookie-0=;")], cookies
+        # The guard came with the answer: the second time round it is a refusal.
+        assert client.get("/resource?page=2").headers["location"] == REDIRECT_URL
+    with fastapi.client(fields, SCRIPT, session) as client:
+        assert client.get("/resource").json()["code"] == "token_expired"
+
+
 # Methods, heads, framing
 
 
