@@ -180,7 +180,7 @@ def test_tokens_of_two_people_do_not_mix(gradio, staff, outsider):
 
 
 def test_foreign_site_cannot_call_the_app(gradio, staff):
-    with gradio.client(staff, {"origin": "https://evil.example"}) as client:
+    with gradio.client(staff, {"origin": "https://evil.example", "sec-fetch-mode": "cors"}) as client:
         answer = client.post("/gradio_api/run/greet", json={"data": ["ada"]})
         assert (answer.status_code, answer.json()["code"]) == (403, "cross_site")
         assert "access-control-allow-origin" not in answer.headers
