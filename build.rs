@@ -2,6 +2,7 @@
 
 use std::process::Command;
 
+#[expect(clippy::disallowed_methods, reason = "the build's environment, not the program's")]
 fn main() {
     println!("cargo::rerun-if-env-changed=COGNITO_AUTH_PROXY_COMMIT");
     println!("cargo::rerun-if-changed=.git/HEAD");

@@ -11,6 +11,7 @@ use tracing::{debug, info, warn};
 
 use crate::{
     authenticator::Profile,
+    authoriser::Grant,
     config::{AccessLog, LoggedEmails, Logging},
     rejection::Rejection,
 };
@@ -62,6 +63,33 @@ impl Decision {
     }
 }
 
+/// Why it was decided so.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reason {
+    /// The rule that admitted the user.
+    Granted(Grant),
+    /// There was nothing to decide.
+    None,
+    /// The code of the refusal.
+    Refused(&'static str),
+}
+
+impl Reason {
+    const fn code(&self) -> Option<&'static str> {
+        match self {
+            Self::Refused(code) => Some(code),
+            Self::Granted(_) | Self::None => None,
+        }
+    }
+
+    const fn grant(&self) -> Option<&Grant> {
+        match self {
+            Self::Granted(grant) => Some(grant),
+            Self::None | Self::Refused(_) => None,
+        }
+    }
+}
+
 /// What is noted of one request while it goes its way; dropping it writes the line.
 #[derive(Debug)]
 pub struct Record {
@@ -74,8 +102,8 @@ pub struct Record {
     pub client: Option<IpAddr>,
     /// What was decided.
     pub decision: Decision,
-    /// The code of a refusal, or what an allowed request was granted by.
-    pub reason: Option<Arc<str>>,
+    /// Why.
+    pub reason: Reason,
     /// Who asked, once verified.
     pub profile: Option<Arc<Profile>>,
     head: Option<(StatusCode, Instant)>,
@@ -105,7 +133,7 @@ impl Record {
             began: Instant::now(),
             client: None,
             decision: Decision::Undecided,
-            reason: None,
+            reason: Reason::None,
             profile: None,
             head: None,
             bytes_out: 0,
@@ -116,7 +144,7 @@ impl Record {
     /// The request was refused. The reason's chain goes to its own line: it may name hosts, which no client sees.
     pub fn refused(&mut self, rejection: &Rejection) {
         self.decision = Decision::Deny;
-        self.reason = Some(Arc::from(rejection.code()));
+        self.reason = Reason::Refused(rejection.code());
         let request_id = self.request_id.to_str().unwrap_or_default();
         if rejection.status().is_server_error() {
             warn!(request_id, code = rejection.code(), cause = rejection.chain(), "request not answered");
@@ -164,7 +192,8 @@ impl Drop for Record {
             path = shortened(self.target.path()),
             status,
             decision = self.decision.name(),
-            reason = self.reason.as_deref(),
+            reason = self.reason.code(),
+            granted_by = self.reason.grant().map(tracing::field::display),
             subject = self.profile.as_ref().map(|profile| profile.subject.as_str()),
             email,
             client = self.client.map(tracing::field::display),

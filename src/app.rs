@@ -10,7 +10,7 @@ use tracing::{info, warn};
 use crate::{
     access::AccessPolicy,
     admin::Admin,
-    authenticator::{Authenticator, AuthenticatorError},
+    authenticator::{Authenticator, SetupError},
     authoriser::{self, LiveAuthoriser, PolicyError},
     config::{AdminListener, Config, Credentials, Drain, EmailRules, EmptyPolicy, PolicySource},
     endpoints::{Endpoints, Logout, Relogins},
@@ -30,7 +30,7 @@ pub enum StartError {
     Assertion(#[from] AssertionError),
     /// The clients for the key endpoints cannot be built.
     #[error("the authenticator cannot be built")]
-    Authenticator(#[from] AuthenticatorError),
+    Authenticator(#[from] SetupError),
     /// An address is taken, or not of this machine.
     #[error("cannot listen on {address} ({key})")]
     Listen {

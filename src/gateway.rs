@@ -7,14 +7,14 @@ use http::{Request, Response};
 use hyper::body::Incoming;
 
 use crate::{
-    access::{AccessPolicy, Decision, Record},
+    access::{AccessPolicy, Decision, Reason, Record},
     authenticator::{Authenticator, Credential},
     authoriser::{Authorised, LiveAuthoriser, Permit},
     endpoints::{Endpoints, Logout, Relogins, for_method},
     ingress::{
         Arrival, Connection, Endpoint, Hygiene, Inbound, REQUEST_ID, RequestBody, RequestIds, Route, Routes, Site,
     },
-    rejection::{Petitioner, Refusals, Rejection},
+    rejection::{Petitioner, Refusals, Rejection, TOKEN_EXPIRED},
     response::{Content, RecordedBody},
     server::Answer,
     upstream::Upstream,
@@ -73,7 +73,7 @@ impl Gateway {
                 Err(rejection) => {
                     let relogin = self.relogins.offer(&rejection, &inbound, petitioner.caller).ok_or(rejection)?;
                     record.decision = Decision::Deny;
-                    record.reason = Some(Arc::from("token_expired"));
+                    record.reason = Reason::Refused(TOKEN_EXPIRED);
                     return Ok(own(relogin));
                 }
             },
@@ -96,7 +96,7 @@ impl Gateway {
             return Err(Rejection::CrossSite);
         }
         let authorised = self.authoriser.load().authorise(identity)?;
-        record.reason = Some(Arc::clone(authorised.granted_by()));
+        record.reason = Reason::Granted(authorised.granted_by().clone());
         Ok(authorised)
     }
 
@@ -117,7 +117,7 @@ impl Gateway {
                 let user = self.admit(inbound, record).await.ok();
                 self.logout.answer(inbound, user.as_ref().map(|user| user.profile().client.as_str()))?
             }
-            Endpoint::Me => self.endpoints.me(&self.admit(inbound, record).await?)?,
+            Endpoint::Me => Endpoints::me(&self.admit(inbound, record).await?)?,
             Endpoint::Ready => self.endpoints.ready().await?,
             Endpoint::Unknown => return Err(Rejection::NotFound),
         };

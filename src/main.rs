@@ -5,7 +5,7 @@ use std::{path::PathBuf, process::ExitCode};
 use clap::{Args, Parser, Subcommand};
 use cognito_auth_proxy::{
     commands::{ExitStatus, check, complain, healthcheck, run, say},
-    config::{Config, Environment, Flags},
+    config::{Config, Environment, FlagSetting, Flags},
 };
 
 /// Verifies AWS ALB and Cognito sign-ins, authorises by group or e-mail, forwards with a signed X-Auth-User.
@@ -59,17 +59,13 @@ struct Settings {
 
 impl Settings {
     fn into_flags(self) -> Flags {
-        let mut flags = Flags { config: self.config, ..Flags::default() };
-        for (key, value) in [
-            ("server.listen", self.listen),
-            ("server.admin_listen", self.admin_listen),
-            ("upstream.url", self.upstream),
-        ] {
-            if let Some(value) = value {
-                flags.set(key, value);
-            }
-        }
-        flags
+        let settings = [
+            ("--listen", "server.listen", self.listen),
+            ("--admin-listen", "server.admin_listen", self.admin_listen),
+            ("--upstream", "upstream.url", self.upstream),
+        ];
+        let given = settings.into_iter().filter_map(|(flag, key, value)| Some(FlagSetting { flag, key, value: value? }));
+        Flags { config: self.config, settings: given.collect() }
     }
 }
 

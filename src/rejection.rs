@@ -1,6 +1,6 @@
 //! Step 8: every refusal. The one place that turns a reason into a status, a code and an answer.
 
-use std::error::Error;
+use std::error::Error as _;
 
 use bytes::Bytes;
 use http::{
@@ -11,8 +11,6 @@ use http::{
         X_CONTENT_TYPE_OPTIONS,
     },
 };
-use thiserror::Error;
-
 use crate::{
     authenticator::{AuthenticationError, CredentialError},
     authoriser::Denial,
@@ -27,8 +25,11 @@ use crate::{
 /// Seconds after which keys or the application may be asked for again.
 const RETRY_AFTER_SECONDS: u16 = 5;
 
+/// The code of a token past its time, which may lead to a new login instead of a refusal.
+pub const TOKEN_EXPIRED: &str = "token_expired";
+
 /// Why a request is not forwarded.
-#[derive(Debug, Error)]
+#[derive(Debug, thiserror::Error)]
 pub enum Rejection {
     /// The credential is missing or not good.
     #[error(transparent)]
@@ -133,13 +134,42 @@ fn status_of(error: &AuthenticationError) -> StatusCode {
         AuthenticationError::Credential(CredentialError::TooLarge { .. }) => {
             StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE
         }
+        // Nothing is known against the credential: an outage must not look like a bad token.
         AuthenticationError::Token(TokenError::Key(KeyError::Unavailable { .. })) => StatusCode::SERVICE_UNAVAILABLE,
-        _ => StatusCode::UNAUTHORIZED,
+        AuthenticationError::Credential(CredentialError::Missing { .. })
+        | AuthenticationError::Missing { .. }
+        | AuthenticationError::SubjectMismatch
+        | AuthenticationError::Token(
+            TokenError::BadSignature
+            | TokenError::Expired { .. }
+            | TokenError::Key(KeyError::Unknown)
+            | TokenError::Malformed(_)
+            | TokenError::WrongClient
+            | TokenError::WrongIssuer
+            | TokenError::WrongSigner { .. }
+            | TokenError::WrongTokenUse,
+        ) => StatusCode::UNAUTHORIZED,
     }
 }
 
-fn code_of(_error: &AuthenticationError) -> &'static str {
-    "x"
+const fn code_of(error: &AuthenticationError) -> &'static str {
+    match error {
+        AuthenticationError::Credential(CredentialError::Repeated { .. }) => "bad_request",
+        AuthenticationError::Credential(CredentialError::TooLarge { .. }) => "too_large",
+        AuthenticationError::Credential(CredentialError::Missing { .. }) | AuthenticationError::Missing { .. } => {
+            "missing_credential"
+        }
+        AuthenticationError::SubjectMismatch => "subject_mismatch",
+        AuthenticationError::Token(TokenError::BadSignature) => "bad_signature",
+        AuthenticationError::Token(TokenError::Expired { .. }) => TOKEN_EXPIRED,
+        AuthenticationError::Token(TokenError::Key(KeyError::Unavailable { .. })) => "keys_unavailable",
+        AuthenticationError::Token(TokenError::Key(KeyError::Unknown)) => "unknown_key",
+        AuthenticationError::Token(TokenError::Malformed(_)) => "malformed_token",
+        AuthenticationError::Token(TokenError::WrongClient) => "wrong_client",
+        AuthenticationError::Token(TokenError::WrongIssuer) => "wrong_issuer",
+        AuthenticationError::Token(TokenError::WrongSigner { .. }) => "wrong_signer",
+        AuthenticationError::Token(TokenError::WrongTokenUse) => "wrong_token_use",
+    }
 }
 
 /// What the shape of a refusal depends on, read before anything was removed from the request.

@@ -59,7 +59,7 @@ pub enum ReadError {
     /// It is a directory, a pipe or a device. A pipe would keep the reader waiting for ever.
     #[error("it is not a regular file")]
     NotAFile,
-    /// It is larger than [`FILE_LIMIT`].
+    /// It is larger than 1 MiB.
     #[error("the file is larger than {FILE_LIMIT} bytes")]
     TooLarge,
     /// The operating system says so.

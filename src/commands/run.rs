@@ -12,7 +12,7 @@ use tracing::{error, info};
 use super::{ExitStatus, complain, say};
 use crate::{
     app::App,
-    config::{Config, ConfigErrors, Environment, Flags},
+    config::{Config, ConfigErrors, Environment, FlagSetting, Flags},
     dev::sample,
     telemetry,
 };
@@ -82,9 +82,13 @@ async fn serve(mut flags: Flags, environment: &Environment, behind: Behind) -> E
 async fn prepare_sample(flags: &mut Flags) -> io::Result<TcpListener> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let url = format!("http://{}", listener.local_addr()?);
-    flags.set("upstream.url", url);
-    flags.set("dev.mode", "true".to_owned());
-    flags.set("authoriser.allow_any_authenticated", "true".to_owned());
+    for (key, value) in [
+        ("upstream.url", url),
+        ("dev.mode", "true".to_owned()),
+        ("authoriser.allow_any_authenticated", "true".to_owned()),
+    ] {
+        flags.settings.push(FlagSetting { flag: "--dev-sample", key, value });
+    }
     Ok(listener)
 }
 

@@ -3,14 +3,89 @@
 //! [`Config`] holds only values that work: nothing here needs a second look at run time. It is made in one place,
 //! [`Config::load`], which merges the layers, reports every problem at once and remembers where each value came from.
 
+mod document;
+mod duration;
+mod environment;
+mod findings;
+mod interlock;
+mod keys;
+mod layers;
+mod mock_user;
+mod parse;
 mod policy_file;
+mod problem;
+mod raw;
 mod secret;
 mod sections;
 mod signing_key;
+mod suggestion;
 mod values;
 
-pub use policy_file::PolicyDocumentError;
+use std::path::{Path, PathBuf};
+
+pub use document::SyntaxError;
+pub use environment::Environment;
+pub use mock_user::MockUserError;
+pub use policy_file::{PolicyDocumentError, PolicyProblem};
+pub use problem::{ConfigErrors, Fault, Layer, Place, Problem};
 pub use secret::Secret;
 pub use sections::*;
 pub use signing_key::{AssertionAlgorithm, SigningError, SigningKeys};
 pub use values::*;
+
+use interlock::Surroundings;
+use layers::Layers;
+
+/// What the command line gave.
+#[derive(Debug, Clone, Default)]
+pub struct Flags {
+    /// The configuration file, `--config`.
+    pub config: Option<PathBuf>,
+    /// Settings given as flags, which win over every other layer.
+    pub settings: Vec<FlagSetting>,
+}
+
+/// One setting given as a flag.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FlagSetting {
+    /// The flag as the operator wrote it, `--listen`.
+    pub flag: &'static str,
+    /// The dotted key it sets, `server.listen`. Never a secret's: that is refused.
+    pub key: &'static str,
+    /// The value, in the form the environment takes.
+    pub value: String,
+}
+
+/// Files that count where none is named.
+struct Places<'a> {
+    /// The system's configuration file.
+    system_file: &'a Path,
+    /// Where relative paths start, and the mock user's file is looked for.
+    working_directory: &'a Path,
+}
+
+impl Config {
+    /// Reads and parses every layer, the policy file and the mock user's file included.
+    ///
+    /// # Errors
+    ///
+    /// Every problem of every layer at once; then nothing may be served.
+    pub fn load(flags: &Flags, environment: &Environment) -> Result<Self, ConfigErrors> {
+        let places = Places {
+            system_file: Path::new("/etc/cognito-auth-proxy/config.toml"),
+            // Empty: paths are then resolved by the operating system, which starts at the working directory.
+            working_directory: Path::new(""),
+        };
+        Self::load_at(flags, environment, &places)
+    }
+
+    fn load_at(flags: &Flags, environment: &Environment, places: &Places<'_>) -> Result<Self, ConfigErrors> {
+        let (raw, mut findings) = Layers::read(flags, environment, places.system_file).into_raw()?;
+        layers::warn_of_unknown_variables(environment, &mut findings);
+        let surroundings = Surroundings::read(environment, &mut findings);
+        parse::config(&raw, &surroundings, places.working_directory, findings)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -146,6 +146,7 @@ pub enum AlbHeaders {
 }
 
 /// What makes a presented token good.
+#[expect(clippy::large_enum_variant, reason = "made once, at start")]
 #[derive(Debug, Clone)]
 pub enum Credentials {
     /// No load balancer is configured (dev mode only): every presented token is refused.

@@ -52,8 +52,8 @@ impl Endpoints {
     }
 
     /// The identity as the application sees it.
-    pub fn me(&self, authorised: &Authorised) -> Result<Response<Bytes>, Rejection> {
-        let claims = self.asserter.identity(authorised).map_err(crate::upstream::UpstreamError::from)?;
+    pub fn me(authorised: &Authorised) -> Result<Response<Bytes>, Rejection> {
+        let claims = Asserter::identity(authorised).map_err(crate::upstream::UpstreamError::from)?;
         Ok(json(StatusCode::OK, Bytes::from(claims)))
     }
 }

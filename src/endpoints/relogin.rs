@@ -12,7 +12,7 @@ use http::{
 use crate::{
     config::Relogin,
     ingress::{Caller, Inbound, RELOGIN_GUARD, ReloginGuard},
-    rejection::Rejection,
+    rejection::{Rejection, TOKEN_EXPIRED},
 };
 
 /// Seconds in which the browser is not sent again.
@@ -37,7 +37,7 @@ impl Relogins {
     #[must_use]
     pub fn offer(&self, rejection: &Rejection, inbound: &Inbound, caller: Caller) -> Option<Response<Bytes>> {
         let fits = self.setting == Relogin::On
-            && rejection.code() == "token_expired"
+            && rejection.code() == TOKEN_EXPIRED
             && inbound.head.method == Method::GET
             && caller == Caller::Navigation
             && !inbound.cookies.names.is_empty()

@@ -31,10 +31,11 @@ impl Body for RequestBody {
         let Self::Incoming(body) = &mut *self else {
             return Poll::Ready(None);
         };
-        match Pin::new(body).poll_frame(context) {
-            Poll::Ready(Some(Ok(frame))) if frame.is_trailers() => Poll::Ready(None),
-            other => other,
+        let polled = Pin::new(body).poll_frame(context);
+        if matches!(&polled, Poll::Ready(Some(Ok(frame))) if frame.is_trailers()) {
+            return Poll::Ready(None);
         }
+        polled
     }
 
     fn is_end_stream(&self) -> bool {

@@ -108,6 +108,11 @@ impl Asserter {
         self.sign_for(authorised.profile(), authorised.standing(), now)
     }
 
+    /// The claims that speak of the user, as JSON and unsigned: what the user may read of themselves.
+    pub fn identity(authorised: &Authorised) -> Result<Vec<u8>, AssertionError> {
+        serde_json::to_vec(&Person::of(authorised.profile(), authorised.standing())).map_err(AssertionError::Claims)
+    }
+
     fn sign_for(
         &self,
         profile: &Arc<Profile>,
@@ -139,15 +144,7 @@ impl Asserter {
             iat: issued_at.as_secs(),
             exp: (issued_at + self.ttl).as_secs(),
             jti: format!("{}.{:x}", self.jti_prefix, self.jti_counter.fetch_add(1, Ordering::Relaxed)),
-            sub: &profile.subject,
-            email: profile.email.as_deref(),
-            email_verified: profile.email_verified,
-            username: profile.username.as_deref(),
-            name: profile.name.as_deref(),
-            given_name: profile.given_name.as_deref(),
-            family_name: profile.family_name.as_deref(),
-            groups: &profile.groups,
-            is_admin: standing == Standing::Admin,
+            person: Person::of(profile, standing),
         };
         let claims = serde_json::to_vec(&claims).map_err(AssertionError::Claims)?;
         // Room for the base64 of claims and signature, 4 characters for 3 bytes.
@@ -214,6 +211,13 @@ struct Claims<'a> {
     iat: u64,
     exp: u64,
     jti: String,
+    #[serde(flatten)]
+    person: Person<'a>,
+}
+
+/// The claims that speak of the user.
+#[derive(Serialize)]
+struct Person<'a> {
     sub: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     email: Option<&'a str>,
@@ -229,4 +233,20 @@ struct Claims<'a> {
     family_name: Option<&'a str>,
     groups: &'a [String],
     is_admin: bool,
+}
+
+impl<'a> Person<'a> {
+    fn of(profile: &'a Profile, standing: Standing) -> Self {
+        Self {
+            sub: &profile.subject,
+            email: profile.email.as_deref(),
+            email_verified: profile.email_verified,
+            username: profile.username.as_deref(),
+            name: profile.name.as_deref(),
+            given_name: profile.given_name.as_deref(),
+            family_name: profile.family_name.as_deref(),
+            groups: &profile.groups,
+            is_admin: standing == Standing::Admin,
+        }
+    }
 }

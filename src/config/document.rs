@@ -1,0 +1,93 @@
+//! JSON and TOML texts as flat lists of named entries: nothing is lost, no name stands twice unseen.
+
+use serde::{Deserialize, Deserializer, de};
+use serde_json::Value;
+use thiserror::Error;
+
+/// Why a text is not a document. Names a place, never quotes the text, which may hold a secret.
+#[derive(Debug, Error)]
+pub enum SyntaxError {
+    /// Not JSON.
+    #[error("{0}")]
+    Json(serde_json::Error),
+    /// Not TOML.
+    #[error("{message} at line {line} column {column}")]
+    Toml {
+        /// Counted from 1.
+        line: usize,
+        /// Counted from 1, in bytes.
+        column: usize,
+        /// The parser's words.
+        message: String,
+    },
+}
+
+impl SyntaxError {
+    fn toml(text: &str, error: &toml::de::Error) -> Self {
+        let before = error.span().and_then(|span| text.as_bytes().get(..span.start)).unwrap_or_default();
+        Self::Toml {
+            line: before.iter().filter(|byte| **byte == b'\n').count() + 1,
+            column: before.iter().rev().take_while(|byte| **byte != b'\n').count() + 1,
+            message: error.message().replace('\n', " "),
+        }
+    }
+}
+
+/// Parses a TOML text.
+pub(super) fn toml_table(text: &str) -> Result<toml::Table, SyntaxError> {
+    toml::from_str(text).map_err(|error| SyntaxError::toml(text, &error))
+}
+
+/// The entries of an object, in order, doubled names included.
+pub(super) struct Entries(pub(super) Vec<(String, Value)>);
+
+impl Entries {
+    pub(super) fn from_json(text: &str) -> Result<Self, SyntaxError> {
+        serde_json::from_str(text).map_err(SyntaxError::Json)
+    }
+
+    pub(super) fn from_toml(text: &str) -> Result<Self, SyntaxError> {
+        toml::from_str(text).map_err(|error| SyntaxError::toml(text, &error))
+    }
+}
+
+impl<'de> Deserialize<'de> for Entries {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl<'de> de::Visitor<'de> for Visitor {
+            type Value = Entries;
+
+            fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                formatter.write_str("an object of named entries")
+            }
+
+            fn visit_map<A: de::MapAccess<'de>>(self, mut map: A) -> Result<Entries, A::Error> {
+                let mut entries = Vec::new();
+                while let Some(entry) = map.next_entry()? {
+                    entries.push(entry);
+                }
+                Ok(Entries(entries))
+            }
+        }
+        deserializer.deserialize_map(Visitor)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_doubled_name_is_seen() {
+        let entries = Entries::from_json(r#"{"a": 1, "a": 2}"#).unwrap();
+        assert_eq!(entries.0.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["a", "a"]);
+        assert!(Entries::from_toml("a = 1\na = 2").is_err());
+    }
+
+    #[test]
+    fn a_syntax_error_names_the_place_and_quotes_nothing() {
+        let error = toml_table("[assertion]\nsigning_key = s3cret value").unwrap_err().to_string();
+        assert!(error.contains("line 2 column"), "{error}");
+        assert!(!error.contains("s3cret"), "{error}");
+    }
+}

@@ -1,0 +1,60 @@
+//! Development settings do not work where other people's data are: the proof is taken from the environment, which the
+//! platform writes, not from the configuration.
+
+use super::{Environment, Fault, Layer, Place, environment::PLATFORM, findings::Findings, keys};
+
+/// The second switch, by which a development container may listen beyond loopback.
+pub(super) const DANGER_VARIABLE: &str = "COGNITO_AUTH_DEV_MODE_DANGER_ALLOW_REMOTE";
+
+/// Where this process runs, as far as its environment tells.
+pub(super) struct Surroundings {
+    platform: Option<&'static str>,
+    remote: Remote,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Remote {
+    DangerAllowed,
+    Refused,
+}
+
+impl Surroundings {
+    /// Reads the platform's variables and the danger switch.
+    pub(super) fn read(environment: &Environment, findings: &mut Findings) -> Self {
+        let allowed = match environment.text(DANGER_VARIABLE) {
+            None => Ok(false),
+            Some(Ok(text)) => keys::boolean(text).map_err(Fault::from),
+            Some(Err(_)) => Err(Fault::NotUtf8),
+        };
+        let remote = match allowed {
+            Ok(true) => Remote::DangerAllowed,
+            Ok(false) => Remote::Refused,
+            Err(fault) => {
+                findings.refuse_at(DANGER_VARIABLE, Layer::Environment(DANGER_VARIABLE.to_owned()), fault);
+                Remote::Refused
+            }
+        };
+        Self { platform: PLATFORM.into_iter().find(|name| environment.is_set(name)), remote }
+    }
+
+    /// Refuses `key`, a setting for development, on a real platform.
+    pub(super) fn guard_platform(&self, key: &'static str, findings: &mut Findings) {
+        if let Some(name) = self.platform {
+            self.guard(key, Place::Platform(name), findings);
+        }
+    }
+
+    /// Refuses `key`, a setting for development, where the listener can be reached from other machines.
+    pub(super) fn guard_open_listener(&self, key: &'static str, findings: &mut Findings) {
+        self.guard(key, Place::OpenListener, findings);
+    }
+
+    fn guard(&self, key: &'static str, place: Place, findings: &mut Findings) {
+        match self.remote {
+            Remote::DangerAllowed => {
+                findings.warn(format!("{DANGER_VARIABLE} is set: {key} would otherwise be refused {place}"));
+            }
+            Remote::Refused => findings.refuse(key, Fault::Interlock { place }),
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! Merges the layers: defaults ← file ← environment ← flags. Every unknown name and every wrong type is reported, and
+//! each value keeps the layer it came from.
+
+use std::{
+    collections::BTreeMap,
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use super::{
+    ConfigErrors, Environment, Fault, Flags, Layer, Problem, ValueError,
+    document::toml_table,
+    environment::PREFIX,
+    findings::Findings,
+    interlock,
+    keys::{self, KEYS, Key, Kind},
+    raw::Raw,
+    suggestion,
+};
+
+/// The compiled-in defaults, which are also the operators' reference.
+pub(super) const DEFAULTS: &str = include_str!("../../config/default.toml");
+
+const INCOMPLETE_DEFAULTS: ValueError =
+    ValueError { problem: "does not hold every setting", remedy: "this is a fault of the program, please report it" };
+
+/// Names the configuration file.
+const CONFIG_VARIABLE: &str = "COGNITO_AUTH_PROXY_CONFIG";
+
+/// The values of all layers so far.
+#[derive(Default)]
+pub(super) struct Layers {
+    values: BTreeMap<&'static str, (toml::Value, Layer)>,
+    problems: Vec<Problem>,
+}
+
+impl Layers {
+    /// Reads all layers; `system_file` is read where no other file is named and it exists.
+    pub(super) fn read(flags: &Flags, environment: &Environment, system_file: &Path) -> Self {
+        let mut layers = Self::default();
+        layers.add_document(DEFAULTS, &Layer::Default);
+        layers.add_file(flags, environment, system_file);
+        layers.add_environment(environment);
+        layers.add_flags(flags);
+        layers
+    }
+
+    /// The merged values, and what was found on the way.
+    pub(super) fn into_raw(mut self) -> Result<(Raw, Findings), ConfigErrors> {
+        let mut table = toml::Table::new();
+        let mut shown = BTreeMap::new();
+        for key in &KEYS {
+            let Some((value, layer)) = self.values.remove(key.path) else { continue };
+            let text = if key.kind == Kind::Secret { "REDACTED".to_owned() } else { value.to_string() };
+            shown.insert(key.path, (text, layer));
+            if let Some((section, name)) = key.path.split_once('.')
+                && let Some(section) = table.entry(section).or_insert_with(|| toml::Table::new().into()).as_table_mut()
+            {
+                section.insert(name.to_owned(), value);
+            }
+        }
+        let mut findings = Findings::new(shown, self.problems);
+        // Names and types were checked layer by layer: only the compiled-in defaults themselves can be at fault here.
+        match findings.parsed("default.toml", table.try_into().map_err(|_| INCOMPLETE_DEFAULTS)) {
+            Some(raw) => Ok((raw, findings)),
+            None => Err(findings.into_errors()),
+        }
+    }
+
+    fn add_file(&mut self, flags: &Flags, environment: &Environment, system_file: &Path) {
+        let (path, named_by) = if let Some(path) = &flags.config {
+            (path.clone(), Some(Layer::Flag("--config")))
+        } else {
+            let layer = Layer::Environment(CONFIG_VARIABLE.to_owned());
+            match environment.text(CONFIG_VARIABLE) {
+                Some(Ok(path)) => (PathBuf::from(path), Some(layer)),
+                Some(Err(_)) => return self.refuse("configuration file", layer, Fault::NotUtf8),
+                None => (system_file.to_owned(), None),
+            }
+        };
+        let layer = Layer::File(path.clone());
+        match fs::read_to_string(&path) {
+            Ok(text) => self.add_document(&text, &layer),
+            Err(error) if named_by.is_none() && error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => {
+                self.refuse("configuration file", named_by.unwrap_or(layer), Fault::Unreadable { path, error });
+            }
+        }
+    }
+
+    fn add_document(&mut self, text: &str, layer: &Layer) {
+        let table = match toml_table(text) {
+            Ok(table) => table,
+            Err(error) => return self.refuse("configuration file", layer.clone(), Fault::Syntax(error)),
+        };
+        for (section, content) in table {
+            if !keys::is_section(&section) {
+                self.refuse_unknown(&section, layer);
+            } else if let toml::Value::Table(content) = content {
+                for (name, value) in content {
+                    let path = format!("{section}.{name}");
+                    match keys::find(&path) {
+                        Some(key) => self.put(key, value, layer.clone()),
+                        None => self.refuse_unknown(&path, layer),
+                    }
+                }
+            } else {
+                let fault = Fault::WrongType { expected: "a section", found: keys::type_name(&content) };
+                self.refuse(&section, layer.clone(), fault);
+            }
+        }
+    }
+
+    fn add_environment(&mut self, environment: &Environment) {
+        for key in &KEYS {
+            let direct = environment.text(key.environment);
+            if key.kind == Kind::Secret && self.add_secret_file(key, environment) {
+                continue;
+            }
+            let layer = Layer::Environment(key.environment.to_owned());
+            match direct {
+                Some(Ok(text)) => self.put_text(key, text, layer),
+                Some(Err(_)) => self.refuse(key.path, layer, Fault::NotUtf8),
+                None => {}
+            }
+        }
+    }
+
+    /// Reads the file a secret's `…_FILE` variable names. Whether that variable is set.
+    fn add_secret_file(&mut self, key: &'static Key, environment: &Environment) -> bool {
+        let variable = format!("{}_FILE", key.environment);
+        let Some(path) = environment.text(&variable) else { return false };
+        let layer = Layer::Environment(variable);
+        let Ok(path) = path else {
+            self.refuse(key.path, layer, Fault::NotUtf8);
+            return true;
+        };
+        if environment.is_set(key.environment) {
+            self.refuse(key.path, layer, Fault::Conflict { other: key.environment });
+            return true;
+        }
+        match fs::read_to_string(path) {
+            Ok(text) => {
+                // Editors end a file with a line end that is no part of a shared secret.
+                let text =
+                    text.strip_suffix('\n').map_or(text.as_str(), |text| text.strip_suffix('\r').unwrap_or(text));
+                self.put_text(key, text, layer);
+            }
+            Err(error) => self.refuse(key.path, layer, Fault::Unreadable { path: PathBuf::from(path), error }),
+        }
+        true
+    }
+
+    fn add_flags(&mut self, flags: &Flags) {
+        for setting in &flags.settings {
+            let layer = Layer::Flag(setting.flag);
+            match keys::find(setting.key) {
+                Some(Key { kind: Kind::Secret, .. }) => self.refuse(setting.key, layer, Fault::SecretFlag),
+                Some(key) => self.put_text(key, &setting.value, layer),
+                None => self.refuse_unknown(setting.key, &layer),
+            }
+        }
+    }
+
+    fn put_text(&mut self, key: &'static Key, text: &str, layer: Layer) {
+        match key.kind.read(text) {
+            Ok(value) => self.put(key, value, layer),
+            Err(error) => self.refuse(key.path, layer, error),
+        }
+    }
+
+    fn put(&mut self, key: &'static Key, value: toml::Value, layer: Layer) {
+        match key.kind.accept(&value) {
+            Ok(()) => {
+                self.values.insert(key.path, (value, layer));
+            }
+            Err(found) => self.refuse(key.path, layer, Fault::WrongType { expected: key.kind.expected(), found }),
+        }
+    }
+
+    fn refuse_unknown(&mut self, name: &str, layer: &Layer) {
+        let suggestion = keys::suggest(name).map(str::to_owned);
+        self.refuse(&name.escape_debug().to_string(), layer.clone(), Fault::Unknown { suggestion });
+    }
+
+    fn refuse(&mut self, key: &str, layer: Layer, fault: impl Into<Fault>) {
+        self.problems.push(Problem { key: key.to_owned(), layer, fault: fault.into() });
+    }
+}
+
+/// Warns of each variable that begins like ours and is none of ours: other tools of the family share the prefix, so it
+/// is no error.
+pub(super) fn warn_of_unknown_variables(environment: &Environment, findings: &mut Findings) {
+    let secret_files: Vec<String> =
+        KEYS.iter().filter(|key| key.kind == Kind::Secret).map(|key| format!("{}_FILE", key.environment)).collect();
+    let known: Vec<&str> = KEYS
+        .iter()
+        .map(|key| key.environment)
+        .chain(secret_files.iter().map(String::as_str))
+        .chain([CONFIG_VARIABLE, interlock::DANGER_VARIABLE])
+        .collect();
+    for name in environment.own_names().filter(|name| !known.contains(name)) {
+        // Compared without the prefix, which every name shares and which would make all of them near.
+        let bare = |name| str::strip_prefix(name, PREFIX).unwrap_or(name);
+        let meant = suggestion::nearest(bare(name), known.iter().map(|name| bare(name)))
+            .map(|meant| format!("; did you mean {PREFIX}{meant}?"));
+        let name = name.escape_debug();
+        findings
+            .warn(format!("{name} is not a variable of this program and has no effect{}", meant.unwrap_or_default()));
+    }
+}

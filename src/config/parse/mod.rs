@@ -1,0 +1,121 @@
+//! From settings as written to [`Config`]: each section parses its own values and states every problem it finds.
+
+mod assertion;
+mod authoriser;
+mod credentials;
+mod dev;
+mod navigation;
+mod server;
+
+use std::path::Path;
+
+use tracing_subscriber::EnvFilter;
+
+use super::{
+    AccessLog, AlbHeaders, Config, ConfigErrors, LogFormat, LoggedEmails, Logging, Preset, Upstream, UpstreamAddress,
+    ValueError, duration, findings::Findings, interlock::Surroundings, raw, raw::Raw,
+};
+
+/// Parses the merged settings.
+pub(super) fn config(
+    raw: &Raw,
+    surroundings: &Surroundings,
+    working_directory: &Path,
+    mut findings: Findings,
+) -> Result<Config, ConfigErrors> {
+    let server = server::server(raw, &mut findings);
+    let upstream = upstream(&raw.upstream, &mut findings);
+    let credentials = credentials::credentials(raw, surroundings, &mut findings);
+    let reserved = server.as_ref().map(|server| &server.reserved_prefix);
+    let authoriser = authoriser::authoriser(&raw.authoriser, reserved, working_directory, &mut findings);
+    let assertion = assertion::assertion(&raw.assertion, &mut findings);
+    let public_paths = authoriser.as_ref().map(|authoriser| &authoriser.public_paths);
+    let rejection = navigation::rejection(&raw.rejection, reserved.zip(public_paths), &mut findings);
+    let logout = navigation::logout(&raw.logout, &mut findings);
+    let listen = server.as_ref().map(|server| server.listen);
+    let dev = dev::dev(&raw.dev, listen, surroundings, working_directory, &mut findings);
+    let logging = logging(&raw.logging, &mut findings);
+
+    let (Some(server), Some(upstream), Some(credentials), Some(authoriser), Some(assertion)) =
+        (server, upstream, credentials, authoriser, assertion)
+    else {
+        return Err(findings.into_errors());
+    };
+    let (Some(rejection), Some(logout), Some(dev), Some(logging)) = (rejection, logout, dev, logging) else {
+        return Err(findings.into_errors());
+    };
+    let (warnings, settings) = findings.finish()?;
+    Ok(Config {
+        server,
+        upstream,
+        credentials,
+        authoriser,
+        assertion,
+        rejection,
+        logout,
+        dev,
+        logging,
+        warnings,
+        settings,
+    })
+}
+
+fn upstream(raw: &raw::Upstream, findings: &mut Findings) -> Option<Upstream> {
+    let address = findings.parsed("upstream.url", UpstreamAddress::parse(&raw.url));
+    if address.as_ref().is_some_and(|address| !address.is_local()) {
+        findings.warn(
+            "upstream.url is not on this machine: whoever reaches the application there directly passes the proxy by",
+        );
+    }
+    let preset = findings.choice(
+        "upstream.preset",
+        &raw.preset,
+        &[
+            ("gradio", Preset::Gradio),
+            ("streamlit", Preset::Streamlit),
+            ("fastapi", Preset::FastApi),
+            ("generic", Preset::Generic),
+        ],
+    );
+    let connect = findings.parsed("upstream.connect_timeout", duration::parse_positive(&raw.connect_timeout));
+    let response = findings.parsed("upstream.response_timeout", duration::parse_positive(&raw.response_timeout));
+    let idle = findings.parsed("upstream.pool_idle_timeout", duration::parse_positive(&raw.pool_idle_timeout));
+    Some(Upstream {
+        address: address?,
+        preset: preset?,
+        alb_headers: if raw.pass_alb_headers { AlbHeaders::PassVerified } else { AlbHeaders::Drop },
+        connect_timeout: connect?,
+        response_timeout: response?,
+        pool_idle_timeout: idle?,
+    })
+}
+
+fn logging(raw: &raw::Logging, findings: &mut Findings) -> Option<Logging> {
+    let formats = [("auto", LogFormat::Auto), ("json", LogFormat::Json), ("pretty", LogFormat::Pretty)];
+    let format = findings.choice("logging.format", &raw.format, &formats);
+    let level = findings.parsed("logging.level", log_filter(&raw.level));
+    Some(Logging {
+        format: format?,
+        level: level?,
+        access: if raw.access { AccessLog::All } else { AccessLog::Refusals },
+        emails: if raw.emails { LoggedEmails::Shown } else { LoggedEmails::Hidden },
+    })
+}
+
+fn log_filter(text: &str) -> Result<String, ValueError> {
+    if text.is_empty() || EnvFilter::builder().parse(text).is_err() {
+        return Err(ValueError {
+            problem: "is not a log filter",
+            remedy: "write error, warn, info, debug or trace, or a filter like info,cognito_auth_proxy=debug",
+        });
+    }
+    Ok(text.to_owned())
+}
+
+/// Parses a text that stands for itself, like an issuer or the name of a claim: one word of visible characters.
+fn word(text: &str) -> Result<String, ValueError> {
+    if text.is_empty() || text.chars().any(|c| c.is_whitespace() || c.is_control()) {
+        return Err(ValueError { problem: "is empty or contains white space", remedy: "write one word" });
+    }
+    Ok(text.to_owned())
+}

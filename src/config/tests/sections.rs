@@ -1,0 +1,146 @@
+use super::*;
+
+#[test]
+fn defaults_are_those_of_the_contract() {
+    let config = Start::minimal("").config();
+    let seconds = |duration: std::time::Duration| duration.as_secs();
+    let server = &config.server;
+    assert_eq!(server.listen.to_string(), "0.0.0.0:8080");
+    assert_eq!(server.admin, AdminListener::On("127.0.0.1:9090".parse().unwrap()));
+    assert_eq!(server.reserved_prefix.as_str(), "/.auth");
+    assert_eq!((server.trusted.networks.len(), server.trusted.hops), (7, 1));
+    assert_eq!((seconds(server.drain.delay), seconds(server.drain.deadline)), (5, 25));
+    assert_eq!((seconds(server.keep_alive_timeout), server.request_id), (75, RequestIdSource::Own));
+    let upstream = &config.upstream;
+    assert_eq!(upstream.address.authority(), "127.0.0.1:7860");
+    assert_eq!((upstream.preset, upstream.alb_headers), (Preset::Generic, AlbHeaders::Drop));
+    assert_eq!(
+        [upstream.connect_timeout, upstream.response_timeout, upstream.pool_idle_timeout].map(seconds),
+        [2, 4000, 4]
+    );
+    let assertion = &config.assertion;
+    assert_eq!(
+        (assertion.header.as_str(), assertion.issuer.as_str(), assertion.audience.as_str(), seconds(assertion.ttl)),
+        ("x-auth-user", "cognito-auth-proxy", "upstream", 60)
+    );
+    assert!(matches!(config.rejection.redirect, RefusedNavigation::BuiltInPage));
+    assert_eq!((config.rejection.mode, config.rejection.relogin), (RejectionMode::Auto, Relogin::On));
+    assert_eq!(config.logout.cognito, CognitoLogout::Off);
+    assert_eq!(config.logout.cookie_name, "AWSELBAuthSessionCookie");
+    assert!(matches!(config.dev, Dev::Off));
+    let logging = &config.logging;
+    assert_eq!(
+        (logging.format, logging.level.as_str(), logging.access, logging.emails),
+        (LogFormat::Auto, "info", AccessLog::All, LoggedEmails::Hidden)
+    );
+}
+
+#[test]
+fn the_admin_listener_can_be_off_but_not_the_main_one() {
+    assert_eq!(Start::minimal("server.admin_listen = 'off'").config().server.admin, AdminListener::Off);
+    assert_eq!(Start::minimal("server.admin_listen = '0.0.0.0:8080'").refused(), ["server.admin_listen"]);
+    Start::minimal("server.admin_listen = '127.0.0.1:0'\nserver.listen = '127.0.0.1:0'").config();
+    assert_eq!(Start::minimal("server.listen = 'off'").refused(), ["server.listen"]);
+    assert_eq!(Start::minimal("server.listen = 'localhost:80'").refused(), ["server.listen"]);
+}
+
+#[test]
+fn values_out_of_bounds_are_refused() {
+    for (text, key) in [
+        ("server.trusted_hops = 0", "server.trusted_hops"),
+        ("server.trusted_hops = -1", "server.trusted_hops"),
+        ("server.trusted_proxies = ['10.0.0.0/33']", "server.trusted_proxies"),
+        ("server.allowed_origins = ['*']", "server.allowed_origins"),
+        ("server.reserved_prefix = '/'", "server.reserved_prefix"),
+        ("server.keep_alive_timeout = '0s'", "server.keep_alive_timeout"),
+        ("upstream.url = 'https://127.0.0.1:1'", "upstream.url"),
+        ("upstream.preset = 'django'", "upstream.preset"),
+        ("upstream.connect_timeout = '0s'", "upstream.connect_timeout"),
+        ("assertion.ttl = '1999ms'", "assertion.ttl"),
+        ("assertion.algorithm = 'none'", "assertion.algorithm"),
+        ("assertion.algorithm = 'HS256'", "assertion.signing_key"),
+        ("assertion.issuer = ''", "assertion.issuer"),
+        ("rejection.mode = 'always'", "rejection.mode"),
+        ("rejection.relogin = 'true'", "rejection.relogin"),
+        ("rejection.redirect_url = '//evil.example'", "rejection.redirect_url"),
+        ("logout.cookie_name = 'a b'", "logout.cookie_name"),
+        ("logging.format = 'xml'", "logging.format"),
+        ("logging.level = ''", "logging.level"),
+    ] {
+        assert_eq!(Start::minimal(text).refused(), [key], "{text}");
+    }
+}
+
+#[test]
+fn believing_everybody_is_warned_of() {
+    assert!(Start::minimal("server.trusted_proxies = ['0.0.0.0/0']").config().warns_of("trusted_proxies"));
+    assert!(Start::minimal("upstream.url = 'http://10.0.0.1:80'").config().warns_of("upstream.url"));
+    assert!(Start::minimal("upstream.url = 'unix:/run/app.sock'").config().warnings.is_empty());
+}
+
+#[test]
+fn the_assertion_travels_in_a_field_of_its_own() {
+    assert_eq!(Start::minimal("assertion.header = 'X-User-Token'").config().assertion.header, "x-user-token");
+    for taken in [
+        "Host",
+        "cookie",
+        "authorization",
+        "connection",
+        "content-type",
+        "x-forwarded-user",
+        "x-amzn-oidc-data",
+        "x-amzn-trace-id",
+        "transfer-encoding",
+        "te",
+        "upgrade",
+        "origin",
+        "sec-fetch-site",
+        "proxy-authorization",
+        "accept",
+        "x-request-id",
+        "forwarded",
+        "x_auth_user",
+        "x.auth",
+        "",
+        "a b",
+        "é",
+    ] {
+        let start = Start::minimal(&format!("assertion.header = '{taken}'"));
+        assert_eq!(start.refused(), ["assertion.header"], "{taken}");
+    }
+}
+
+#[test]
+fn a_redirect_that_leads_back_is_warned_of() {
+    let warns = |text: &str| Start::minimal(text).config().warns_of("rejection.redirect_url");
+    assert!(warns("rejection.redirect_url = '/denied'"));
+    assert!(!warns("rejection.redirect_url = '/denied'\nrejection.mode = 'status'"));
+    assert!(!warns("rejection.redirect_url = '/denied?x=1'\nauthoriser.public_paths = ['/denied']"));
+    assert!(!warns("rejection.redirect_url = '/.auth/denied'"));
+    assert!(!warns("rejection.redirect_url = 'https://example.com/denied'"));
+}
+
+#[test]
+fn cognito_logout_needs_a_host_and_a_whole_url() {
+    let logout = |domain: &str, landing: &str| {
+        Start::minimal(&format!("logout.cognito_domain = '{domain}'\nlogout.redirect_url = '{landing}'"))
+    };
+    let config = logout("App.auth.example", "https://example.com/bye").config();
+    assert_eq!(config.logout.cognito, CognitoLogout::At("app.auth.example".to_owned()));
+    for domain in ["https://app.auth.example", "app.auth.example/", "app.auth.example:443", "[::1]", "a b", ""] {
+        assert_eq!(logout(domain, "https://example.com/bye").refused(), ["logout.cognito_domain"], "{domain}");
+    }
+    assert_eq!(logout("app.auth.example", "/bye").refused(), ["logout.redirect_url"]);
+    assert_eq!(Start::minimal("logout.cognito_domain = 'app.auth.example'").refused(), ["logout.redirect_url"]);
+    Start::minimal("logout.redirect_url = '/bye'").config();
+}
+
+#[test]
+fn check_prints_every_setting_with_its_layer_and_every_warning() {
+    let config = Start::minimal("dev.mode = true").variable("COGNITO_AUTH_LISTEN", "127.0.0.1:1").config();
+    let printed = crate::commands::check::render(&config);
+    let line = printed.lines().find(|line| line.starts_with("server.listen ")).unwrap();
+    assert!(line.contains("= \"127.0.0.1:1\"") && line.ends_with("  # environment COGNITO_AUTH_LISTEN"), "{line}");
+    assert_eq!(printed.lines().filter(|line| line.contains(" = ")).count(), config.settings.len());
+    assert_eq!(printed.lines().filter(|line| line.starts_with("warning: ")).count(), config.warnings.len());
+}
