@@ -14,13 +14,16 @@ COPY examples examples
 RUN mkdir src \
  && echo 'fn main() {}' >src/main.rs \
  && touch src/lib.rs \
- && cargo build --release --locked --bins --target "$(</target-triple)"
+ && cargo build --release --locked --bins --target "$(cat /target-triple)"
 
+COPY build.rs ./
 COPY config config
 COPY src src
+ARG REVISION=unknown
+ENV COGNITO_AUTH_PROXY_COMMIT=${REVISION}
 RUN find src -name '*.rs' -exec touch {} + \
- && cargo build --release --locked --bins --target "$(</target-triple)" \
- && install -D "target/$(</target-triple)/release/cognito-auth-proxy" /out/cognito-auth-proxy \
+ && cargo build --release --locked --bins --target "$(cat /target-triple)" \
+ && install -D "target/$(cat /target-triple)/release/cognito-auth-proxy" /out/cognito-auth-proxy \
  && ldd /out/cognito-auth-proxy | grep -q 'statically linked'
 
 FROM scratch
