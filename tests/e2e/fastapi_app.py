@@ -15,6 +15,7 @@ from typing import Annotated
 import uvicorn
 from fastapi import Depends, FastAPI, Request, Response, WebSocket, WebSocketDisconnect
 from fastapi.responses import PlainTextResponse, StreamingResponse
+from starlette.requests import ClientDisconnect
 
 from snippets.fastapi_user import current_user
 
@@ -69,14 +70,20 @@ async def resource_options() -> Response:
 
 
 @app.post("/upload")
-async def upload(request: Request, gate: str | None = None) -> dict:
+async def upload(request: Request, gate: str | None = None, name: str = "") -> dict:
     """Counts and hashes the body as it comes; with a gate, takes nothing before the gate is open."""
     if gate:
         await passed(gate)
     count, digest = 0, hashlib.sha256()
-    async for chunk in request.stream():
-        count += len(chunk)
-        digest.update(chunk)
+    counters[f"{name}-begun"] += 1
+    try:
+        async for chunk in request.stream():
+            count += len(chunk)
+            digest.update(chunk)
+    except ClientDisconnect:
+        counters[f"{name}-broken-off"] += 1
+        raise
+    counters[f"{name}-complete"] += 1
     framing = request.headers.get("transfer-encoding", "content-length")
     return {"bytes": count, "sha256": digest.hexdigest(), "framing": framing}
 
@@ -119,6 +126,28 @@ async def slow(gate: str) -> StreamingResponse:
             counters[gate] -= 1
 
     return StreamingResponse(body(), media_type="text/plain")
+
+
+@app.get("/held")
+async def held(request: Request, name: str) -> Response:
+    """Answers nothing until the client has gone; `counters` show how many wait."""
+    counters[name] += 1
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+    counters[name] -= 1
+    return Response()
+
+
+@app.get("/broken")
+async def broken(framing: str) -> StreamingResponse:
+    """Promises more than it sends."""
+
+    async def body():
+        yield b"the beginning"
+        await asyncio.sleep(0)
+        raise RuntimeError("on purpose")
+
+    return StreamingResponse(body(), headers={"content-length": "1000"} if framing == "length" else None)
 
 
 @app.websocket("/ws/echo")

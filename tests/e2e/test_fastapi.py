@@ -292,6 +292,31 @@ def test_client_that_goes_away_is_seen_by_the_app(client, app):
     eventually(lambda: app.get(f"/counters/{gate}").json() == 0, "the app saw the client go")
 
 
+def test_client_that_goes_away_before_the_answer_is_seen_by_the_app(fastapi, staff, app):
+    name = secrets.token_hex(4)
+    with socket.create_connection(("127.0.0.1", fastapi.proxy.port), PATIENCE) as wire:
+        wire.sendall(head_of(fastapi, staff, f"GET /held?name={name} HTTP/1.1"))
+        eventually(lambda: app.get(f"/counters/{name}").json() == 1, "the request is with the app")
+    eventually(lambda: app.get(f"/counters/{name}").json() == 0, "the app saw the client go")
+
+
+@pytest.mark.parametrize("framing, body", [("Content-Length: 1000", b"x" * 10), ("Transfer-Encoding: chunked", b"a\r\nxxxxxxxxxx\r\n")])
+def test_upload_broken_off_is_never_whole_for_the_app(fastapi, staff, app, framing, body):
+    name = secrets.token_hex(4)
+    with socket.create_connection(("127.0.0.1", fastapi.proxy.port), PATIENCE) as wire:
+        wire.sendall(head_of(fastapi, staff, f"POST /upload?name={name} HTTP/1.1", framing) + body)
+        eventually(lambda: app.get(f"/counters/{name}-begun").json() == 1, "the upload is with the app")
+    eventually(lambda: app.get(f"/counters/{name}-broken-off").json() == 1, "the app saw the upload break off")
+    assert app.get(f"/counters/{name}-complete").json() == 0
+
+
+@pytest.mark.parametrize("framing", ["length", "chunked"])
+def test_answer_broken_off_is_never_whole_for_the_client(client, framing):
+    with pytest.raises(httpx.RemoteProtocolError), client.stream("GET", "/broken", params={"framing": framing}) as stream:
+        assert stream.status_code == 200
+        assert b"".join(stream.iter_raw()) == "not reached"
+
+
 # WebSocket
 
 
