@@ -19,7 +19,10 @@ use crate::{
     readiness::Readiness,
     rejection::Refusals,
     server::{self, Server, Stage},
-    upstream::{Upstream, UpstreamTasks, assertion::{Asserter, AssertionError}},
+    upstream::{
+        Upstream, UpstreamTasks,
+        assertion::{Asserter, AssertionError},
+    },
 };
 
 /// Why the process does not start.
@@ -154,11 +157,13 @@ impl App {
 
     /// Serves until `stop` completes, then drains. What is still open when this returns is cut by dropping the runtime.
     pub async fn run(self, stop: impl Future<Output = ()>) {
-        let Self { gateway, admin, listener, admin_listener, reload, stage, drain, keep_alive_timeout, tasks, .. } = self;
+        let Self { gateway, admin, listener, admin_listener, reload, stage, drain, keep_alive_timeout, tasks, .. } =
+            self;
         let Tasks { open, background, stop_accepting, stop_background } = tasks;
         info!(
             listen = listener.local_addr().ok().map(tracing::field::display),
-            admin = admin_listener.as_ref().and_then(|listener| listener.local_addr().ok()).map(tracing::field::display),
+            admin =
+                admin_listener.as_ref().and_then(|listener| listener.local_addr().ok()).map(tracing::field::display),
             version = env!("CARGO_PKG_VERSION"),
             "serving"
         );

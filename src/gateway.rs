@@ -88,8 +88,8 @@ impl Gateway {
 
     /// The whole decision: who is it, does the request come from the application's own pages, may they?
     async fn admit(&self, inbound: &Inbound, record: &mut Record) -> Result<Authorised, Rejection> {
-        let credential = Credential::from_presented(&inbound.presented)
-            .map_err(crate::authenticator::AuthenticationError::from)?;
+        let credential =
+            Credential::from_presented(&inbound.presented).map_err(crate::authenticator::AuthenticationError::from)?;
         let identity = self.authenticator.authenticate(credential).await?;
         record.profile = Some(Arc::clone(identity.profile()));
         if inbound.site == Site::Foreign {

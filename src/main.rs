@@ -64,7 +64,8 @@ impl Settings {
             ("--admin-listen", "server.admin_listen", self.admin_listen),
             ("--upstream", "upstream.url", self.upstream),
         ];
-        let given = settings.into_iter().filter_map(|(flag, key, value)| Some(FlagSetting { flag, key, value: value? }));
+        let given =
+            settings.into_iter().filter_map(|(flag, key, value)| Some(FlagSetting { flag, key, value: value? }));
         Flags { config: self.config, settings: given.collect() }
     }
 }

@@ -20,30 +20,39 @@ pub const CONTENT_SECURITY_POLICY: &str =
 #[must_use]
 pub fn refusal(status: StatusCode, code: &str, request_id: &str) -> String {
     let (title, advice) = words(status);
-    page(title, &html! {
-        h1 { (title) }
-        p { (advice) }
-        p { small { "Code " code { (code) } ", request " code { (request_id) } "." } }
-    })
+    page(
+        title,
+        &html! {
+            h1 { (title) }
+            p { (advice) }
+            p { small { "Code " code { (code) } ", request " code { (request_id) } "." } }
+        },
+    )
 }
 
 /// The question before a sign-out that another site may have asked for.
 #[must_use]
 pub fn confirm_logout(action: &str) -> String {
-    page("Sign out?", &html! {
-        h1 { "Sign out?" }
-        p { "Another page sent you here. Do you want to sign out?" }
-        form method="post" action=(action) { button type="submit" { "Sign out" } }
-    })
+    page(
+        "Sign out?",
+        &html! {
+            h1 { "Sign out?" }
+            p { "Another page sent you here. Do you want to sign out?" }
+            form method="post" action=(action) { button type="submit" { "Sign out" } }
+        },
+    )
 }
 
 /// After signing out, where no landing page is configured.
 #[must_use]
 pub fn signed_out() -> String {
-    page("Signed out", &html! {
-        h1 { "Signed out" }
-        p { "You can close this page, or " a href="/" { "sign in again" } "." }
-    })
+    page(
+        "Signed out",
+        &html! {
+            h1 { "Signed out" }
+            p { "You can close this page, or " a href="/" { "sign in again" } "." }
+        },
+    )
 }
 
 fn page(title: &str, content: &Markup) -> String {
@@ -64,7 +73,9 @@ fn page(title: &str, content: &Markup) -> String {
 
 fn words(status: StatusCode) -> (&'static str, &'static str) {
     match status.as_u16() {
-        401 => ("Please sign in", "You are not signed in, or your sign-in has expired. Reload the page to sign in again."),
+        401 => {
+            ("Please sign in", "You are not signed in, or your sign-in has expired. Reload the page to sign in again.")
+        }
         403 => ("No access", "You are signed in, but this application is not open to you. Ask its owner for access."),
         404 => ("Not found", "There is nothing at this address."),
         502 => ("Application not reachable", "The application behind this address does not answer. Try again soon."),

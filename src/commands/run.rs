@@ -70,7 +70,9 @@ async fn serve(mut flags: Flags, environment: &Environment, behind: Behind) -> E
         let (jwks, header) = (app.asserter().jwks(), app.asserter().header().clone());
         tasks.spawn(sample::serve(listener, jwks, header, tasks.clone(), stop.clone()));
         if let Ok(address) = app.address() {
-            say(format_args!("\n  Open http://{address}/ : the sample application behind the proxy, signed in as the mock user.\n"));
+            say(format_args!(
+                "\n  Open http://{address}/ : the sample application behind the proxy, signed in as the mock user.\n"
+            ));
         }
     }
     app.run(signals.first()).await;
@@ -86,6 +88,8 @@ async fn prepare_sample(flags: &mut Flags) -> io::Result<TcpListener> {
         ("upstream.url", url),
         ("dev.mode", "true".to_owned()),
         ("authoriser.allow_any_authenticated", "true".to_owned()),
+        // No load balancer has to look away first.
+        ("server.drain_delay", "0s".to_owned()),
     ] {
         flags.settings.push(FlagSetting { flag: "--dev-sample", key, value });
     }

@@ -358,6 +358,12 @@ pub struct DevMode {
 }
 
 impl DevMode {
+    /// Dev mode without its interlocks, for the unit tests of what uses it.
+    #[cfg(test)]
+    pub(crate) const fn for_tests(mock_user: MockUser) -> Self {
+        Self { mock_user }
+    }
+
     /// Who a request without any identity header is.
     #[must_use]
     pub const fn mock_user(&self) -> &MockUser {

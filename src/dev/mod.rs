@@ -1,3 +1,15 @@
-//! Development: what stands around the proxy on a laptop.
+//! Development without AWS: the only maker of ALB-shaped tokens here, a server for its keys, and a sample application.
+//!
+//! Tests, benches, examples and the `dev` command use the same code, so there is one idea of what such a token is.
+//! Nothing here takes part in a request of production.
 
+#[cfg(test)]
+pub(crate) mod fixture;
+mod issuer;
+mod key_endpoint;
 pub mod sample;
+mod signers;
+
+pub use issuer::{Issuer, Parties, Tokens, User};
+pub use key_endpoint::{Fault, KeyEndpoint};
+pub use signers::{SignerError, TokenShape};

@@ -67,10 +67,9 @@ pub fn json(status: StatusCode, text: Bytes) -> Response<Bytes> {
 /// A page of ours.
 fn html(status: StatusCode, text: String) -> Response<Bytes> {
     let mut response = own(status, "text/html; charset=utf-8", Bytes::from(text));
-    response.headers_mut().insert(
-        http::header::CONTENT_SECURITY_POLICY,
-        HeaderValue::from_static(crate::pages::CONTENT_SECURITY_POLICY),
-    );
+    response
+        .headers_mut()
+        .insert(http::header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(crate::pages::CONTENT_SECURITY_POLICY));
     response
 }
 

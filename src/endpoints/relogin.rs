@@ -81,8 +81,10 @@ pub(super) fn expired_cookies(base: &str, sent: &[String]) -> Vec<HeaderValue> {
         .iter()
         .chain(sent.iter().filter(|name| !usual.contains(name)))
         .filter_map(|name| {
-            HeaderValue::try_from(format!("{name}=; Path=/; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Secure; HttpOnly"))
-                .ok()
+            HeaderValue::try_from(format!(
+                "{name}=; Path=/; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Secure; HttpOnly"
+            ))
+            .ok()
         })
         .collect()
 }
@@ -104,7 +106,8 @@ mod tests {
     #[test]
     fn every_shard_is_ended() {
         let cookies = expired_cookies("S", &["S-0".to_owned(), "S-7".to_owned()]);
-        let names: Vec<&str> = cookies.iter().map(|cookie| cookie.to_str().unwrap().split('=').next().unwrap()).collect();
+        let names: Vec<&str> =
+            cookies.iter().map(|cookie| cookie.to_str().unwrap().split('=').next().unwrap()).collect();
         assert_eq!(names, ["S", "S-0", "S-1", "S-2", "S-3", "S-7"]);
         assert!(cookies.iter().all(|cookie| cookie.to_str().unwrap().contains("; Path=/; Max-Age=0;")));
     }

@@ -24,7 +24,8 @@ impl Caller {
     /// Reads the rules of interface.md §3.
     #[must_use]
     pub fn of(fields: &HeaderMap) -> Self {
-        let is_script = text(fields, "x-requested-with").is_some_and(|value| value.eq_ignore_ascii_case("XMLHttpRequest"))
+        let is_script = text(fields, "x-requested-with")
+            .is_some_and(|value| value.eq_ignore_ascii_case("XMLHttpRequest"))
             || text(fields, "sec-fetch-mode").is_some_and(|mode| !mode.eq_ignore_ascii_case("navigate"))
             || fields.contains_key(UPGRADE)
             || wants_data(fields);
@@ -42,9 +43,12 @@ impl Safety {
 
 fn wants_data(fields: &HeaderMap) -> bool {
     let names = |media_type: &str| {
-        fields.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(',')).any(
-            |member| member.split(';').next().is_some_and(|named| named.trim().eq_ignore_ascii_case(media_type)),
-        )
+        fields
+            .get_all(ACCEPT)
+            .iter()
+            .filter_map(|value| value.to_str().ok())
+            .flat_map(|value| value.split(','))
+            .any(|member| member.split(';').next().is_some_and(|named| named.trim().eq_ignore_ascii_case(media_type)))
     };
     (names("application/json") || names("text/event-stream")) && !names("text/html")
 }

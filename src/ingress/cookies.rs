@@ -111,7 +111,10 @@ mod tests {
             ("AWSELBAuthSessionCookie-0=zz; a=1; AWSELBAuthSessionCookie-1=y; b=2", Some("a=1; b=2")),
             ("AWSELBAuthSessionCookie=zz", None),
             ("AWSALBAuthNonce=q; AWSELBAuthSessionCookie-12=zz", None),
-            ("AWSELBAuthSessionCookie-x=1; AWSELBAuthSessionCookies=2", Some("AWSELBAuthSessionCookie-x=1; AWSELBAuthSessionCookies=2")),
+            (
+                "AWSELBAuthSessionCookie-x=1; AWSELBAuthSessionCookies=2",
+                Some("AWSELBAuthSessionCookie-x=1; AWSELBAuthSessionCookies=2"),
+            ),
         ] {
             assert_eq!(filtered(&[sent]).0.as_deref(), kept, "{sent}");
         }

@@ -82,9 +82,7 @@ impl Addressee<'_> {
         };
         let same_port = match port {
             None => origin.has_default_port(),
-            Some(port) => {
-                port == origin.port() || (Some(port) == self.balancer_port && origin.has_default_port())
-            }
+            Some(port) => port == origin.port() || (Some(port) == self.balancer_port && origin.has_default_port()),
         };
         same_port && host == origin.host()
     }
@@ -124,7 +122,8 @@ mod tests {
             ("app.example", "", Site::Foreign),
             ("app.example", "chrome-extension://app.example", Site::Foreign),
         ] {
-            let sent = [("origin", origin), ("sec-fetch-site", "same-origin")].map(|(a, b)| (a, Box::leak(Box::from(b)) as &'static str));
+            let sent = [("origin", origin), ("sec-fetch-site", "same-origin")]
+                .map(|(a, b)| (a, Box::leak(Box::from(b)) as &'static str));
             assert_eq!(judge(&Method::POST, host, &sent), expected, "{origin} to {host}");
             assert_eq!(judge(&Method::GET, host, &sent), expected, "a read from {origin} to {host}");
         }

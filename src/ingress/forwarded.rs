@@ -153,8 +153,7 @@ mod tests {
         for (name, value) in fields {
             map.append(*name, HeaderValue::from_static(value));
         }
-        let connection =
-            Connection { peer: peer.parse().unwrap(), local: "10.0.0.9:8080".parse().unwrap() };
+        let connection = Connection { peer: peer.parse().unwrap(), local: "10.0.0.9:8080".parse().unwrap() };
         let trusted = TrustedHops { networks: vec!["10.0.0.0/8".parse().unwrap()], hops };
         let mut out = HeaderMap::new();
         Forwarded::read(&map, connection, &trusted).set(&mut out, &HeaderValue::from_static("app.example"));
@@ -163,10 +162,17 @@ mod tests {
 
     #[test]
     fn only_the_right_most_addresses_go_on() {
-        let sent = [("x-forwarded-for", "6.6.6.6, 203.0.113.7"), ("x-forwarded-proto", "https"), ("x-forwarded-port", "443")];
+        let sent =
+            [("x-forwarded-for", "6.6.6.6, 203.0.113.7"), ("x-forwarded-proto", "https"), ("x-forwarded-port", "443")];
         let set = read("10.0.0.1:5", 1, &sent);
-        assert_eq!((&set["x-forwarded-for"], &set["x-forwarded-proto"], &set["x-forwarded-port"]),
-            (&HeaderValue::from_static("203.0.113.7"), &HeaderValue::from_static("https"), &HeaderValue::from_static("443")));
+        assert_eq!(
+            (&set["x-forwarded-for"], &set["x-forwarded-proto"], &set["x-forwarded-port"]),
+            (
+                &HeaderValue::from_static("203.0.113.7"),
+                &HeaderValue::from_static("https"),
+                &HeaderValue::from_static("443")
+            )
+        );
         assert_eq!(set["x-forwarded-host"], "app.example");
         assert_eq!(read("10.0.0.1:5", 2, &sent)["x-forwarded-for"], "6.6.6.6, 203.0.113.7");
         assert_eq!(read("10.0.0.1:5", 1, &[("x-forwarded-for", "[2001:db8::1]:77")])["x-forwarded-for"], "2001:db8::1");
@@ -174,25 +180,53 @@ mod tests {
 
     #[test]
     fn the_nearest_hops_word_counts_where_fields_are_doubled() {
-        let set = read("10.0.0.1:5", 1, &[
-            ("x-forwarded-for", "6.6.6.6"), ("x-forwarded-for", "203.0.113.7"),
-            ("x-forwarded-proto", "http"), ("x-forwarded-proto", "http, HTTPS"),
-        ]);
-        assert_eq!((&set["x-forwarded-for"], &set["x-forwarded-proto"]),
-            (&HeaderValue::from_static("203.0.113.7"), &HeaderValue::from_static("https")));
+        let set = read(
+            "10.0.0.1:5",
+            1,
+            &[
+                ("x-forwarded-for", "6.6.6.6"),
+                ("x-forwarded-for", "203.0.113.7"),
+                ("x-forwarded-proto", "http"),
+                ("x-forwarded-proto", "http, HTTPS"),
+            ],
+        );
+        assert_eq!(
+            (&set["x-forwarded-for"], &set["x-forwarded-proto"]),
+            (&HeaderValue::from_static("203.0.113.7"), &HeaderValue::from_static("https"))
+        );
     }
 
     #[test]
     fn an_untrusted_peer_speaks_only_for_itself() {
-        let set = read("192.0.2.5:5", 1, &[("x-forwarded-for", "127.0.0.1"), ("x-forwarded-proto", "https"), ("x-forwarded-port", "1")]);
-        assert_eq!((&set["x-forwarded-for"], &set["x-forwarded-proto"], &set["x-forwarded-port"]),
-            (&HeaderValue::from_static("192.0.2.5"), &HeaderValue::from_static("http"), &HeaderValue::from_static("8080")));
+        let set = read(
+            "192.0.2.5:5",
+            1,
+            &[("x-forwarded-for", "127.0.0.1"), ("x-forwarded-proto", "https"), ("x-forwarded-port", "1")],
+        );
+        assert_eq!(
+            (&set["x-forwarded-for"], &set["x-forwarded-proto"], &set["x-forwarded-port"]),
+            (
+                &HeaderValue::from_static("192.0.2.5"),
+                &HeaderValue::from_static("http"),
+                &HeaderValue::from_static("8080")
+            )
+        );
     }
 
     #[test]
     fn nonsense_from_a_trusted_hop_is_replaced() {
-        let set = read("10.0.0.1:5", 2, &[("x-forwarded-for", "unknown"), ("x-forwarded-proto", "gopher"), ("x-forwarded-port", "x")]);
-        assert_eq!((&set["x-forwarded-for"], &set["x-forwarded-proto"], &set["x-forwarded-port"]),
-            (&HeaderValue::from_static("10.0.0.1"), &HeaderValue::from_static("http"), &HeaderValue::from_static("8080")));
+        let set = read(
+            "10.0.0.1:5",
+            2,
+            &[("x-forwarded-for", "unknown"), ("x-forwarded-proto", "gopher"), ("x-forwarded-port", "x")],
+        );
+        assert_eq!(
+            (&set["x-forwarded-for"], &set["x-forwarded-proto"], &set["x-forwarded-port"]),
+            (
+                &HeaderValue::from_static("10.0.0.1"),
+                &HeaderValue::from_static("http"),
+                &HeaderValue::from_static("8080")
+            )
+        );
     }
 }

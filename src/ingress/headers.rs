@@ -120,10 +120,28 @@ mod tests {
     #[test]
     fn every_spelling_of_a_claimed_name_is_removed() {
         for name in [
-            "x-auth-user", "X_Auth_User", "x.auth.user", "x-AUTH_user", "x!auth~user", "x-my-user", "X_MY_USER",
-            "x-amzn-oidc-data", "x_amzn_oidc_data", "x-amzn-oidc-anything", "x-forwarded-user", "x_forwarded_for",
-            "x-forwarded-host", "x-forwarded-prefix", "x-auth-request-email", "remote_user", "forwarded", "x-real-ip",
-            "x-original-url", "x-rewrite-url", "x-gradio-server", "x-request-id",
+            "x-auth-user",
+            "X_Auth_User",
+            "x.auth.user",
+            "x-AUTH_user",
+            "x!auth~user",
+            "x-my-user",
+            "X_MY_USER",
+            "x-amzn-oidc-data",
+            "x_amzn_oidc_data",
+            "x-amzn-oidc-anything",
+            "x-forwarded-user",
+            "x_forwarded_for",
+            "x-forwarded-host",
+            "x-forwarded-prefix",
+            "x-auth-request-email",
+            "remote_user",
+            "forwarded",
+            "x-real-ip",
+            "x-original-url",
+            "x-rewrite-url",
+            "x-gradio-server",
+            "x-request-id",
         ] {
             assert!(claimed().contains(&name.parse().unwrap()), "{name}");
         }
@@ -135,12 +153,15 @@ mod tests {
     #[test]
     fn a_response_echoing_its_request_loses_cookie_and_identity() {
         let mut fields = HeaderMap::new();
-        for name in ["cookie", "authorization", "x-auth-user", "x-amzn-oidc-data", "etag", "set-cookie", "accept-ranges"] {
+        for name in
+            ["cookie", "authorization", "x-auth-user", "x-amzn-oidc-data", "etag", "set-cookie", "accept-ranges"]
+        {
             fields.insert(HeaderName::from_static(name), HeaderValue::from_static("1"));
         }
         claimed().remove_from_response(&mut fields);
-        let left: Vec<&str> = fields.keys().map(HeaderName::as_str).collect();
-        assert_eq!(left, ["etag", "set-cookie", "accept-ranges"]);
+        let mut left: Vec<&str> = fields.keys().map(HeaderName::as_str).collect();
+        left.sort_unstable();
+        assert_eq!(left, ["accept-ranges", "etag", "set-cookie"]);
     }
 
     proptest! {

@@ -140,11 +140,7 @@ impl Inbound {
     ///
     /// The order matters: credentials are read before `Connection` is obeyed, or `Connection: x-amzn-oidc-data` would
     /// hide one; everything is removed before anything is set (`upstream`), or it would remove ours.
-    pub fn sanitise(
-        mut request: Request<RequestBody>,
-        arrival: Arrival,
-        hygiene: &Hygiene,
-    ) -> Result<Self, Malformed> {
+    pub fn sanitise(mut request: Request<RequestBody>, arrival: Arrival, hygiene: &Hygiene) -> Result<Self, Malformed> {
         check_size(request.headers())?;
         let host = forwarded::authority(request.uri(), request.headers())?;
         let handshake = Handshake::take_from(&mut request)?;
@@ -152,11 +148,15 @@ impl Inbound {
         let target = origin_form(&parts.method, &parts.uri)?;
         let mut fields = parts.headers;
         let forwarded = Forwarded::read(&fields, arrival.connection, &hygiene.trusted);
-        let site = Site::of(&parts.method, &fields, Addressee {
-            host: host.to_str().unwrap_or_default(),
-            balancer_port: forwarded.balancer_port(),
-            allowed: &hygiene.allowed_origins,
-        });
+        let site = Site::of(
+            &parts.method,
+            &fields,
+            Addressee {
+                host: host.to_str().unwrap_or_default(),
+                balancer_port: forwarded.balancer_port(),
+                allowed: &hygiene.allowed_origins,
+            },
+        );
         let fetch_site = FetchSite::of(&fields);
         let presented = Presented::take_from(&mut fields);
         hop_by_hop::remove(&mut fields);
@@ -166,7 +166,17 @@ impl Inbound {
         fields.remove(HOST);
         let cookies = SessionCookies::take_from(&mut fields, &hygiene.session_cookie);
         let head = Head { method: parts.method, target, host, fields };
-        Ok(Self { head, body, presented, cookies, forwarded, site, fetch_site, handshake, request_id: arrival.request_id })
+        Ok(Self {
+            head,
+            body,
+            presented,
+            cookies,
+            forwarded,
+            site,
+            fetch_site,
+            handshake,
+            request_id: arrival.request_id,
+        })
     }
 }
 

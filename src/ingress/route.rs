@@ -146,9 +146,23 @@ mod tests {
             assert!(matches!(routes().classify(path), Route::Public(_)), "{path}");
         }
         for path in [
-            "/admin", "/logo.png/", "//logo.png", "/LOGO.png", "/logo%2epng", "/open/../admin", "/open/%2e%2e/admin",
-            "/open/door;x=y", "/open/door/", "/open/./door", "/open%2fdoor", "/open\\door", "/open/door%00", "/open//door",
-            "/open/door%23", "/open/door%3f", "/gradio_api/file=/a/b%2Fc",
+            "/admin",
+            "/logo.png/",
+            "//logo.png",
+            "/LOGO.png",
+            "/logo%2epng",
+            "/open/../admin",
+            "/open/%2e%2e/admin",
+            "/open/door;x=y",
+            "/open/door/",
+            "/open/./door",
+            "/open%2fdoor",
+            "/open\\door",
+            "/open/door%00",
+            "/open//door",
+            "/open/door%23",
+            "/open/door%3f",
+            "/gradio_api/file=/a/b%2Fc",
         ] {
             assert!(matches!(routes().classify(path), Route::Protected), "{path}");
         }
@@ -158,8 +172,21 @@ mod tests {
     fn what_could_mean_the_reserved_prefix_never_reaches_the_application() {
         assert!(matches!(routes().classify("/.auth/me"), Route::Own(Endpoint::Me)));
         for path in [
-            "/.auth", "/.auth/", "/.auth/x", "/.auth/me/", "/%2eauth/me", "/%252eauth/me", "/a/../.auth/me", "//.auth/me",
-            "/./.auth/me", "/.auth;x/me", "/.auth%2fme", "/a/%2e%2e/.auth/me", "/\\.auth/me", "/.%61uth/me", "/a/..;/.auth/me",
+            "/.auth",
+            "/.auth/",
+            "/.auth/x",
+            "/.auth/me/",
+            "/%2eauth/me",
+            "/%252eauth/me",
+            "/a/../.auth/me",
+            "//.auth/me",
+            "/./.auth/me",
+            "/.auth;x/me",
+            "/.auth%2fme",
+            "/a/%2e%2e/.auth/me",
+            "/\\.auth/me",
+            "/.%61uth/me",
+            "/a/..;/.auth/me",
             "/%2525252eauth/me",
         ] {
             assert!(matches!(routes().classify(path), Route::Own(Endpoint::Unknown)), "{path}");

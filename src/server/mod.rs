@@ -88,7 +88,12 @@ impl Server {
             match accepted {
                 Ok((stream, peer)) => {
                     exhausted = false;
-                    self.connections.spawn(self.clone().connection(stream, peer, local, std::sync::Arc::clone(&answer)));
+                    self.connections.spawn(self.clone().connection(
+                        stream,
+                        peer,
+                        local,
+                        std::sync::Arc::clone(&answer),
+                    ));
                 }
                 Err(error) if is_about_one_connection(&error) => debug!(error = %error, "connection lost in the queue"),
                 Err(error) => {

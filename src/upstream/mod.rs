@@ -10,8 +10,8 @@ mod tunnel;
 use std::{io, sync::Arc, time::Duration};
 
 use http::{HeaderValue, Method, Request, Response, StatusCode};
-use hyper::body::Incoming;
 use http_body::Body as _;
+use hyper::body::Incoming;
 use thiserror::Error;
 use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
@@ -77,7 +77,12 @@ pub struct UpstreamTasks {
 impl Upstream {
     /// Builds the client side; nothing is connected yet.
     #[must_use]
-    pub fn new(upstream: &config::Upstream, asserter: Arc<Asserter>, names: ClaimedNames, tasks: UpstreamTasks) -> Self {
+    pub fn new(
+        upstream: &config::Upstream,
+        asserter: Arc<Asserter>,
+        names: ClaimedNames,
+        tasks: UpstreamTasks,
+    ) -> Self {
         Self {
             connector: Connector::new(upstream, tasks.background),
             pool: Arc::new(Pool::new(upstream.pool_idle_timeout)),
@@ -96,8 +101,8 @@ impl Upstream {
         let request_id = inbound.request_id.clone();
         let (request, handshake) = self.outbound.dress(&permit, inbound, &self.asserter)?;
         let (mut response, lease) = self.exchange(request).await?;
-        let application = (response.status() == StatusCode::SWITCHING_PROTOCOLS)
-            .then(|| hyper::upgrade::on(&mut response));
+        let application =
+            (response.status() == StatusCode::SWITCHING_PROTOCOLS).then(|| hyper::upgrade::on(&mut response));
         hop_by_hop::remove(response.headers_mut());
         self.names.remove_from_response(response.headers_mut());
         match (application, handshake) {

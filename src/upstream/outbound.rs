@@ -29,8 +29,9 @@ impl Outbound {
     pub(super) fn from_config(upstream: &config::Upstream) -> Self {
         let host = match upstream.preset {
             // With the public host in `Host`, Gradio answers any `Origin` with credentials (upstreams.md).
-            Preset::Gradio => HeaderValue::try_from(upstream.address.authority())
-                .map_or(HostPolicy::Unchanged, HostPolicy::Own),
+            Preset::Gradio => {
+                HeaderValue::try_from(upstream.address.authority()).map_or(HostPolicy::Unchanged, HostPolicy::Own)
+            }
             Preset::FastApi | Preset::Generic | Preset::Streamlit => HostPolicy::Unchanged,
         };
         Self { host, alb_headers: upstream.alb_headers }

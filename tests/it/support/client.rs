@@ -10,64 +10,65 @@ use tokio::{
 use super::soon;
 
 /// One connection.
-pub struct Wire {
+pub(crate) struct Wire {
     stream: TcpStream,
     buffer: Vec<u8>,
 }
 
 /// One answer, its body read by its framing.
 #[derive(Debug, Clone)]
-pub struct Answer {
-    pub status: u16,
-    pub fields: Vec<(String, String)>,
-    pub body: Vec<u8>,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) fields: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Answer {
     /// The one value of a field; panics where it stands twice.
-    pub fn field(&self, name: &str) -> Option<&str> {
-        let mut values = self.all(name);
-        let first = values.next();
-        assert!(values.next().is_none(), "{name} stands twice in {:?}", self.fields);
-        first
+    pub(crate) fn field(&self, name: &str) -> Option<&str> {
+        let values = self.all(name);
+        assert!(values.len() < 2, "{name} stands twice in {:?}", self.fields);
+        values.first().copied()
     }
 
-    pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
-        self.fields.iter().filter(move |(field, _)| field.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+    /// Every value of a field.
+    pub(crate) fn all(&self, name: &str) -> Vec<&str> {
+        let matching = self.fields.iter().filter(|(field, _)| field.eq_ignore_ascii_case(name));
+        matching.map(|(_, value)| value.as_str()).collect()
     }
 
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
-    pub fn json(&self) -> serde_json::Value {
+    pub(crate) fn json(&self) -> serde_json::Value {
         serde_json::from_slice(&self.body).unwrap_or_else(|_| panic!("no JSON: {}", self.text()))
     }
 
     /// The `code` of a problem document.
-    pub fn code(&self) -> String {
+    pub(crate) fn code(&self) -> String {
         assert_eq!(self.field("content-type"), Some("application/problem+json"), "{}", self.text());
         self.json()["code"].as_str().unwrap().to_owned()
     }
 }
 
 impl Wire {
-    pub async fn connect(address: SocketAddr) -> Self {
+    pub(crate) async fn connect(address: SocketAddr) -> Self {
         Self { stream: TcpStream::connect(address).await.unwrap(), buffer: Vec::new() }
     }
 
     /// Sends bytes as they are.
-    pub async fn send(&mut self, bytes: impl AsRef<[u8]>) {
+    pub(crate) async fn send(&mut self, bytes: impl AsRef<[u8]>) {
         soon("room to write", self.stream.write_all(bytes.as_ref())).await.unwrap();
     }
 
     /// Sends what the other side may refuse to read to the end.
-    pub async fn try_send(&mut self, bytes: impl AsRef<[u8]>) -> std::io::Result<()> {
+    pub(crate) async fn try_send(&mut self, bytes: impl AsRef<[u8]>) -> std::io::Result<()> {
         soon("room to write", self.stream.write_all(bytes.as_ref())).await
     }
 
     /// Reads one answer to a request that was not `HEAD`.
-    pub async fn answer(&mut self) -> Answer {
+    pub(crate) async fn answer(&mut self) -> Answer {
         let mut answer = self.head().await;
         if let Some(length) = answer.field("content-length") {
             answer.body = self.exactly(length.parse().unwrap()).await;
@@ -80,12 +81,16 @@ impl Wire {
     }
 
     /// Reads the head of an answer.
-    pub async fn head(&mut self) -> Answer {
+    pub(crate) async fn head(&mut self) -> Answer {
         let end = loop {
             if let Some(end) = self.buffer.windows(4).position(|window| window == b"\r\n\r\n") {
                 break end + 4;
             }
-            assert!(self.fill().await > 0, "closed before an answer, after {:?}", String::from_utf8_lossy(&self.buffer));
+            assert!(
+                self.fill().await > 0,
+                "closed before an answer, after {:?}",
+                String::from_utf8_lossy(&self.buffer)
+            );
         };
         let head: Vec<u8> = self.buffer.drain(..end).collect();
         let head = String::from_utf8_lossy(&head).into_owned();
@@ -98,7 +103,7 @@ impl Wire {
     }
 
     /// Reads one chunk of a chunked body; `None` is its end.
-    pub async fn chunk(&mut self) -> Option<Vec<u8>> {
+    pub(crate) async fn chunk(&mut self) -> Option<Vec<u8>> {
         let line = self.line().await;
         let size = usize::from_str_radix(line.split(';').next().unwrap().trim(), 16).unwrap();
         let data = self.exactly(size).await;
@@ -107,7 +112,7 @@ impl Wire {
     }
 
     /// Reads `length` bytes.
-    pub async fn exactly(&mut self, length: usize) -> Vec<u8> {
+    pub(crate) async fn exactly(&mut self, length: usize) -> Vec<u8> {
         while self.buffer.len() < length {
             assert!(self.fill().await > 0, "closed {} bytes early", length - self.buffer.len());
         }
@@ -115,7 +120,7 @@ impl Wire {
     }
 
     /// Whether the other side closes without sending more. A reset counts as closing.
-    pub async fn closes(&mut self) -> bool {
+    pub(crate) async fn closes(&mut self) -> bool {
         self.buffer.is_empty() && self.fill().await == 0
     }
 
@@ -139,7 +144,7 @@ impl Wire {
 }
 
 /// A request line, `Host`, the given fields, an empty line.
-pub fn request(line: &str, fields: &[(&str, &str)]) -> String {
+pub(crate) fn request(line: &str, fields: &[(&str, &str)]) -> String {
     let mut text = format!("{line} HTTP/1.1\r\nHost: app.example\r\n");
     for (name, value) in fields {
         text.push_str(&format!("{name}: {value}\r\n"));

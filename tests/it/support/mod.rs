@@ -1,22 +1,22 @@
 //! What the tests stand on: an application that tells what it saw, a proxy with a real configuration, tokens from a
 //! real issuer, and a client that sends bytes as they are written.
 
-pub mod client;
-pub mod proxy;
-pub mod upstream;
+pub(crate) mod client;
+pub(crate) mod proxy;
+pub(crate) mod upstream;
 
 use std::time::Duration;
 
 /// How long a test waits for something that is certain to come. Never the thing asserted.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Waits for `future`; a test that hangs fails with `what`.
-pub async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
+pub(crate) async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
     tokio::time::timeout(PATIENCE, future).await.unwrap_or_else(|_| panic!("{what} did not come"))
 }
 
 /// Repeats `ask` until it says yes.
-pub async fn eventually(what: &str, mut ask: impl AsyncFnMut() -> bool) {
+pub(crate) async fn eventually(what: &str, mut ask: impl AsyncFnMut() -> bool) {
     soon(what, async {
         while !ask().await {
             tokio::task::yield_now().await;

@@ -16,15 +16,15 @@ use super::soon;
 
 /// What the application saw of one request: the head as it came over the wire.
 #[derive(Debug, Clone)]
-pub struct Seen {
-    pub line: String,
-    pub fields: Vec<(String, String)>,
-    pub body: Vec<u8>,
+pub(crate) struct Seen {
+    pub(crate) line: String,
+    pub(crate) fields: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Seen {
     /// The one value of a field, under any spelling that folds to `name`; panics where there are two.
-    pub fn field(&self, name: &str) -> Option<&str> {
+    pub(crate) fn field(&self, name: &str) -> Option<&str> {
         let fold = |text: &str| -> String {
             text.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect()
         };
@@ -35,7 +35,7 @@ impl Seen {
     }
 
     /// The claims of the assertion, unverified: for asserting what the application was told.
-    pub fn claims(&self) -> serde_json::Value {
+    pub(crate) fn claims(&self) -> serde_json::Value {
         use base64::Engine as _;
         let token = self.field("x-auth-user").expect("an assertion");
         let payload = token.split('.').nth(1).unwrap();
@@ -47,8 +47,8 @@ impl Seen {
 type Script = dyn Fn(&Seen) -> Vec<u8> + Send + Sync;
 
 /// An application on a loopback port. Bodies with a length or chunked are read whole; each connection is kept alive.
-pub struct Upstream {
-    pub address: SocketAddr,
+pub(crate) struct Upstream {
+    pub(crate) address: SocketAddr,
     seen: Arc<Mutex<mpsc::UnboundedReceiver<Seen>>>,
     connections: Arc<std::sync::atomic::AtomicUsize>,
     _tasks: TaskTracker,
@@ -56,12 +56,12 @@ pub struct Upstream {
 
 impl Upstream {
     /// Answers every request with 200 and `hello`.
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         Self::answering(|_| b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello".to_vec()).await
     }
 
     /// Answers with these bytes. An answer that holds `connection: close` ends the connection.
-    pub async fn answering(script: impl Fn(&Seen) -> Vec<u8> + Send + Sync + 'static) -> Self {
+    pub(crate) async fn answering(script: impl Fn(&Seen) -> Vec<u8> + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (sender, receiver) = mpsc::unbounded_channel();
@@ -79,7 +79,7 @@ impl Upstream {
     }
 
     /// The next request it saw.
-    pub async fn next(&self) -> Seen {
+    pub(crate) async fn next(&self) -> Seen {
         let receiver = Arc::clone(&self.seen);
         soon("a request at the application", std::future::poll_fn(move |cx| receiver.lock().unwrap().poll_recv(cx)))
             .await
@@ -87,13 +87,13 @@ impl Upstream {
     }
 
     /// What it saw and nobody has asked for yet. For asserting that nothing arrived, ask after an answer came back.
-    pub fn unasked(&self) -> Vec<Seen> {
+    pub(crate) fn unasked(&self) -> Vec<Seen> {
         let mut receiver = self.seen.lock().unwrap();
         std::iter::from_fn(|| receiver.try_recv().ok()).collect()
     }
 
     /// How many connections were opened to it.
-    pub fn connections(&self) -> usize {
+    pub(crate) fn connections(&self) -> usize {
         self.connections.load(std::sync::atomic::Ordering::SeqCst)
     }
 }
@@ -111,7 +111,7 @@ async fn serve(mut stream: TcpStream, script: Arc<Script>, seen: mpsc::Unbounded
 }
 
 /// Reads one whole request; `None` where the other side closes first.
-pub async fn read_request(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<Seen> {
+pub(crate) async fn read_request(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<Seen> {
     let end = loop {
         if let Some(end) = buffer.windows(4).position(|window| window == b"\r\n\r\n") {
             break end + 4;

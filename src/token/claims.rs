@@ -1,0 +1,426 @@
+//! Headers and claims as types: a required claim is there and of its type, or there is no value at all.
+//!
+//! A member we know that stands twice is refused, and so is text that is not UTF-8. Text keeps what JSON allows in it,
+//! line breaks and NUL included: whoever writes it into a header, a log or a page has to encode it.
+
+use std::fmt;
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{DeserializeSeed, Error, IgnoredAny, MapAccess, SeqAccess, Unexpected, Visitor},
+};
+
+use super::Malformation;
+
+/// What the load balancer says of the user.
+#[derive(Clone, PartialEq, Eq)]
+pub struct AlbClaims {
+    /// Subject, never empty.
+    pub subject: String,
+    /// App client the user signed in with.
+    pub client: String,
+    /// E-mail address as the identity provider wrote it.
+    pub email: Option<String>,
+    /// Whether the address is verified; `None` where nothing is said.
+    pub email_verified: Option<bool>,
+    /// Login name.
+    pub username: Option<String>,
+    /// Full name.
+    pub name: Option<String>,
+    /// First name.
+    pub given_name: Option<String>,
+    /// Last name.
+    pub family_name: Option<String>,
+    /// Groups, where they are read from this token.
+    pub groups: Vec<String>,
+    /// The earlier of header and payload `exp`, seconds since 1970.
+    pub expires_at: u64,
+}
+
+/// What the user pool says of the user.
+#[derive(Clone, PartialEq, Eq)]
+pub struct AccessClaims {
+    /// Subject, never empty.
+    pub subject: String,
+    /// Login name.
+    pub username: Option<String>,
+    /// Groups; none where the claim is absent.
+    pub groups: Vec<String>,
+    /// Its `exp`, seconds since 1970.
+    pub expires_at: u64,
+}
+
+impl fmt::Debug for AlbClaims {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("AlbClaims").field("subject", &self.subject).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for AccessClaims {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("AccessClaims").field("subject", &self.subject).finish_non_exhaustive()
+    }
+}
+
+/// The header of an ALB token. `jku`, `jwk`, `x5u` and `x5c` are not even read: a token does not say where its key is.
+#[derive(Deserialize)]
+pub(super) struct AlbHeader {
+    pub(super) alg: String,
+    pub(super) kid: Option<String>,
+    #[serde(default)]
+    pub(super) crit: Presence,
+    pub(super) signer: Option<String>,
+    pub(super) client: Option<String>,
+    pub(super) iss: Option<String>,
+    pub(super) exp: NumericDate,
+}
+
+/// The payload of an ALB token: the userinfo response, `iss` and `exp`.
+#[derive(Deserialize)]
+pub(super) struct AlbPayload {
+    pub(super) sub: Subject,
+    pub(super) exp: NumericDate,
+    pub(super) iss: Option<String>,
+    pub(super) email: Option<String>,
+    #[serde(default)]
+    pub(super) email_verified: Statement,
+    pub(super) username: Option<String>,
+    pub(super) name: Option<String>,
+    pub(super) given_name: Option<String>,
+    pub(super) family_name: Option<String>,
+}
+
+/// The header of an access token.
+#[derive(Deserialize)]
+pub(super) struct AccessHeader {
+    pub(super) alg: String,
+    pub(super) kid: Option<String>,
+    #[serde(default)]
+    pub(super) crit: Presence,
+}
+
+/// The payload of an access token.
+#[derive(Deserialize)]
+pub(super) struct AccessPayload {
+    pub(super) sub: Subject,
+    pub(super) exp: NumericDate,
+    pub(super) iss: Option<String>,
+    pub(super) token_use: Option<String>,
+    pub(super) client_id: Option<String>,
+    pub(super) username: Option<String>,
+}
+
+/// Parses a header.
+pub(super) fn header<'de, T: Deserialize<'de>>(json: &'de [u8]) -> Result<T, Malformation> {
+    object(json).ok_or(Malformation::Header)
+}
+
+/// Parses a payload.
+pub(super) fn payload<'de, T: Deserialize<'de>>(json: &'de [u8]) -> Result<T, Malformation> {
+    object(json).ok_or(Malformation::Payload)
+}
+
+/// The groups in the claim of this name: an array of strings, or one string split at commas and spaces. None where it
+/// is absent or null. Empty names are left out, and a name that stands twice is taken once.
+pub(super) fn groups(json: &[u8], claim: &str) -> Result<Vec<String>, Malformation> {
+    let mut deserializer = serde_json::Deserializer::from_slice(json);
+    let found = NamedClaim(claim).deserialize(&mut deserializer).map_err(|_| Malformation::Payload)?;
+    deserializer.end().map_err(|_| Malformation::Payload)?;
+    let mut groups: Vec<String> = Vec::new();
+    for group in found.unwrap_or_default().0 {
+        if !group.is_empty() && !groups.contains(&group) {
+            groups.push(group);
+        }
+    }
+    Ok(groups)
+}
+
+/// Derived types also read themselves from arrays; a header or payload is an object.
+fn object<'de, T: Deserialize<'de>>(json: &'de [u8]) -> Option<T> {
+    json.trim_ascii_start().starts_with(b"{").then(|| serde_json::from_slice(json).ok()).flatten()
+}
+
+/// Seconds since 1970 from a JSON number, a fraction cut off (which never makes a token live longer).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct NumericDate(u64);
+
+impl NumericDate {
+    /// 2^53: beyond it a JSON number is no longer exact, and the year is past 285 million.
+    const LIMIT: u64 = 1 << 53;
+
+    pub(super) const fn seconds(self) -> u64 {
+        self.0
+    }
+}
+
+impl<'de> Deserialize<'de> for NumericDate {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(NumericDateVisitor)
+    }
+}
+
+struct NumericDateVisitor;
+
+impl Visitor<'_> for NumericDateVisitor {
+    type Value = NumericDate;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a number of seconds")
+    }
+
+    fn visit_u64<E: Error>(self, seconds: u64) -> Result<NumericDate, E> {
+        if seconds <= NumericDate::LIMIT {
+            Ok(NumericDate(seconds))
+        } else {
+            Err(E::invalid_value(Unexpected::Unsigned(seconds), &self))
+        }
+    }
+
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        clippy::cast_precision_loss,
+        reason = "the range was checked, and cutting off the fraction is meant"
+    )]
+    fn visit_f64<E: Error>(self, seconds: f64) -> Result<NumericDate, E> {
+        // NaN and the infinities are in no range.
+        if (0.0..=NumericDate::LIMIT as f64).contains(&seconds) {
+            Ok(NumericDate(seconds as u64))
+        } else {
+            Err(E::invalid_value(Unexpected::Float(seconds), &self))
+        }
+    }
+}
+
+/// A subject: text that is not empty.
+pub(super) struct Subject(pub(super) String);
+
+impl<'de> Deserialize<'de> for Subject {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        if text.is_empty() { Err(D::Error::custom("empty subject")) } else { Ok(Self(text)) }
+    }
+}
+
+/// Whether a member is there, whatever its value, `null` included.
+#[derive(Default, PartialEq, Eq)]
+pub(super) enum Presence {
+    #[default]
+    Absent,
+    Present,
+}
+
+impl<'de> Deserialize<'de> for Presence {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        IgnoredAny::deserialize(deserializer).map(|_| Self::Present)
+    }
+}
+
+/// A yes or no, which Cognito writes as the text `"true"`. Anything that is not a yes is a no; `null` says nothing.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Statement(pub(super) Option<bool>);
+
+impl<'de> Deserialize<'de> for Statement {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Written {
+            Bool(bool),
+            Text(String),
+            Null(()),
+            Other(IgnoredAny),
+        }
+        Ok(Self(match Written::deserialize(deserializer)? {
+            Written::Bool(value) => Some(value),
+            Written::Text(text) => Some(text == "true"),
+            Written::Null(()) => None,
+            Written::Other(IgnoredAny) => Some(false),
+        }))
+    }
+}
+
+/// Finds one claim whose name is only known at run time, and refuses it twice as the derived types do theirs.
+struct NamedClaim<'a>(&'a str);
+
+impl<'de> DeserializeSeed<'de> for NamedClaim<'_> {
+    type Value = Option<GroupNames>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for NamedClaim<'_> {
+    type Value = Option<GroupNames>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self::Value, A::Error> {
+        let mut found = None;
+        while let Some(name) = members.next_key::<String>()? {
+            if name != self.0 {
+                members.next_value::<IgnoredAny>()?;
+            } else if found.replace(members.next_value::<Option<GroupNames>>()?).is_some() {
+                return Err(A::Error::custom("doubled claim"));
+            }
+        }
+        Ok(found.flatten())
+    }
+}
+
+#[derive(Default)]
+struct GroupNames(Vec<String>);
+
+impl<'de> Deserialize<'de> for GroupNames {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(GroupNamesVisitor)
+    }
+}
+
+struct GroupNamesVisitor;
+
+impl<'de> Visitor<'de> for GroupNamesVisitor {
+    type Value = GroupNames;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("an array of strings or a string")
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<GroupNames, E> {
+        Ok(GroupNames(text.split([',', ' ']).map(str::to_owned).collect()))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut names: A) -> Result<GroupNames, A::Error> {
+        let mut groups = Vec::new();
+        while let Some(name) = names.next_element()? {
+            groups.push(name);
+        }
+        Ok(GroupNames(groups))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seconds(json: &str) -> Option<u64> {
+        serde_json::from_str(json).ok().map(NumericDate::seconds)
+    }
+
+    #[test]
+    fn an_expiration_time_is_a_number_that_makes_sense() {
+        for (json, expected) in [
+            ("0", 0),
+            ("-0.0", 0),
+            ("1700000000", 1_700_000_000),
+            ("1700000000.99", 1_700_000_000),
+            ("1.7e9", 1_700_000_000),
+            ("9007199254740992", 1 << 53),
+        ] {
+            assert_eq!(seconds(json), Some(expected), "{json}");
+        }
+        for json in
+            ["-1", "-0.5", "1e300", "1e999", "9007199254740993", "18446744073709551616", "\"1\"", "null", "true", "[1]"]
+        {
+            assert_eq!(seconds(json), None, "{json}");
+        }
+    }
+
+    #[test]
+    fn only_a_yes_verifies_an_address() {
+        for (json, expected) in [
+            ("true", Some(true)),
+            ("\"true\"", Some(true)),
+            ("false", Some(false)),
+            ("\"false\"", Some(false)),
+            ("\"TRUE\"", Some(false)),
+            ("1", Some(false)),
+            ("[true]", Some(false)),
+            ("{\"a\":true}", Some(false)),
+            ("null", None),
+        ] {
+            assert_eq!(serde_json::from_str::<Statement>(json).unwrap().0, expected, "{json}");
+        }
+    }
+
+    #[test]
+    fn groups_are_an_array_or_a_list_in_a_string() {
+        let read = |json: &str| groups(json.as_bytes(), "custom:teams");
+        for (json, expected) in [
+            (r#"{}"#, &[][..]),
+            (r#"{"custom:teams":null}"#, &[]),
+            (r#"{"custom:teams":[]}"#, &[]),
+            (r#"{"custom:teams":["a","b c","a",""]}"#, &["a", "b c"]),
+            (r#"{"custom:teams":"a, b  c,a"}"#, &["a", "b", "c"]),
+            (r#"{"cognito:groups":["x"],"custom:teams":"a"}"#, &["a"]),
+        ] {
+            assert_eq!(read(json).unwrap(), expected, "{json}");
+        }
+        for json in [
+            r#"{"custom:teams":1}"#,
+            r#"{"custom:teams":[1]}"#,
+            r#"{"custom:teams":[["a"]]}"#,
+            r#"{"custom:teams":{"a":1}}"#,
+            r#"{"custom:teams":true}"#,
+            r#"{"custom:teams":["a"],"custom:teams":["b"]}"#,
+            r#"{"custom:teams":["a"],"custom\u003ateams":["b"]}"#,
+            r#"{"custom:teams":null,"custom:teams":["b"]}"#,
+            r#"[]"#,
+            r#"{} {}"#,
+        ] {
+            assert_eq!(read(json), Err(Malformation::Payload), "{json}");
+        }
+    }
+
+    #[test]
+    fn a_payload_is_one_object_with_no_claim_of_ours_twice() {
+        let read = |json: &[u8]| payload::<AlbPayload>(json).map(|payload| payload.sub.0);
+        assert_eq!(read(br#"{"sub":"a\r\n\u0000b","exp":1,"other":1,"other":2}"#).unwrap(), "a\r\n\0b");
+        for refused in [
+            br#"{"sub":"a","exp":1,"exp":2}"#.as_slice(),
+            br#"{"sub":"a","sub":"b","exp":1}"#,
+            br#"{"sub":"a","exp":1,"email":"a@b","e\u006dail":"c@d"}"#,
+            br#"{"sub":"","exp":1}"#,
+            br#"{"sub":1,"exp":1}"#,
+            br#"{"sub":null,"exp":1}"#,
+            br#"{"sub":"a","exp":"1"}"#,
+            br#"{"sub":"a"}"#,
+            br#"{"exp":1}"#,
+            br#"{"sub":"a","exp":1,"email":["a@b"]}"#,
+            br#"["a",1,null,null,null,null,null,null,null]"#,
+            br#"{"sub":"a","exp":1}{}"#,
+            b"{\"sub\":\"\xff\",\"exp\":1}",
+            b"\xef\xbb\xbf{\"sub\":\"a\",\"exp\":1}",
+            b"null",
+            b"",
+        ] {
+            assert_eq!(read(refused), Err(Malformation::Payload), "{}", String::from_utf8_lossy(refused));
+        }
+    }
+
+    #[test]
+    fn deep_nesting_is_passed_over_or_refused_and_never_overflows() {
+        let deep = format!("{}1{}", "[".repeat(100_000), "]".repeat(100_000));
+        let read = |json: String| payload::<AlbPayload>(json.as_bytes()).map(|payload| payload.sub.0);
+        assert_eq!(read(format!(r#"{{"sub":"a","exp":1,"x":{deep}}}"#)).unwrap(), "a");
+        for claim in ["sub", "exp", "email", "email_verified"] {
+            assert_eq!(
+                read(format!(r#"{{"{claim}":{deep},"sub":"a","exp":1}}"#)),
+                Err(Malformation::Payload),
+                "{claim}"
+            );
+        }
+        assert_eq!(groups(format!(r#"{{"g":{deep}}}"#).as_bytes(), "g"), Err(Malformation::Payload));
+        assert_eq!(groups(format!(r#"{{"x":{deep}}}"#).as_bytes(), "g").unwrap(), [""; 0]);
+    }
+
+    #[test]
+    fn critical_extensions_are_seen_whatever_their_value() {
+        for crit in ["null", "[]", r#"["exp"]"#, "false"] {
+            let json = format!(r#"{{"alg":"RS256","crit":{crit}}}"#);
+            assert!(header::<AccessHeader>(json.as_bytes()).unwrap().crit == Presence::Present, "{crit}");
+        }
+    }
+}

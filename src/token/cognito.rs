@@ -1,0 +1,99 @@
+//! The user pool's access token: RS256 under a key of the configured pool, issued for the same app client as the ALB's.
+
+use std::sync::Arc;
+
+use super::{
+    Clock, Malformation, TokenError, Verified,
+    claims::{self, AccessClaims, AccessHeader, AccessPayload, Presence},
+    jws::{Jws, Padding},
+};
+use crate::{
+    config::{ClientId, Verification},
+    keys::{KeyError, PoolKeyId, PoolKeys},
+};
+
+/// The keys that verify tokens of one issuer.
+#[derive(Debug, Clone)]
+pub struct IssuerKeys {
+    /// The `iss` they belong to.
+    pub issuer: String,
+    /// The keys.
+    pub keys: Arc<PoolKeys>,
+}
+
+/// Verifies `x-amzn-oidc-accesstoken` of a Cognito user pool.
+#[derive(Debug)]
+pub struct CognitoVerifier {
+    clients: Vec<ClientId>,
+    issuers: Vec<String>,
+    key_sets: Vec<IssuerKeys>,
+    groups_claim: String,
+    leeway: u64,
+}
+
+impl CognitoVerifier {
+    /// Expects the parties of `expected`; groups are in `groups_claim`. The first of `key_sets` also serves issuers that
+    /// none of them names; without any, every token is refused.
+    #[must_use]
+    pub fn new(expected: &Verification, key_sets: Vec<IssuerKeys>, groups_claim: String) -> Self {
+        Self {
+            clients: expected.client_ids.clone(),
+            issuers: expected.issuers.clone(),
+            key_sets,
+            groups_claim,
+            leeway: expected.leeway.as_secs(),
+        }
+    }
+
+    /// Verifies `token` at `now` (seconds since 1970); it must have been issued to `client`, the ALB token's.
+    pub async fn verify(&self, token: &[u8], client: &str, now: u64) -> Result<Verified<AccessClaims>, TokenError> {
+        let jws = Jws::parse(token, Padding::Refused).map_err(Malformation::from)?;
+        let id = check_header(&jws.header)?;
+        let payload: AccessPayload = claims::payload(&jws.payload)?;
+        let groups = claims::groups(&jws.payload, &self.groups_claim)?;
+        let key = self.keys_for(payload.iss.as_deref())?.key(&id).await?;
+        if !key.verifies(jws.signing_input, &jws.signature) {
+            return Err(TokenError::BadSignature);
+        }
+        self.check_parties(&payload, client)?;
+        Clock { leeway: self.leeway, now }.check(payload.exp)?;
+        Ok(Verified::assertion(AccessClaims {
+            subject: payload.sub.0,
+            username: payload.username,
+            groups,
+            expires_at: payload.exp.seconds(),
+        }))
+    }
+
+    /// The unverified issuer chooses among the configured key sets; it never makes an address.
+    fn keys_for(&self, issuer: Option<&str>) -> Result<&PoolKeys, KeyError> {
+        let named = self.key_sets.iter().find(|set| Some(set.issuer.as_str()) == issuer);
+        named.or_else(|| self.key_sets.first()).map(|set| &*set.keys).ok_or(KeyError::Unknown)
+    }
+
+    fn check_parties(&self, payload: &AccessPayload, client: &str) -> Result<(), TokenError> {
+        if !payload.iss.as_ref().is_some_and(|issuer| self.issuers.contains(issuer)) {
+            return Err(TokenError::WrongIssuer);
+        }
+        // The pool's ID tokens are signed with keys of the same set.
+        if payload.token_use.as_deref() != Some("access") {
+            return Err(TokenError::WrongTokenUse);
+        }
+        let issued_to = payload.client_id.as_deref().unwrap_or_default();
+        if issued_to != client || !self.clients.iter().any(|id| id.as_str() == issued_to) {
+            return Err(TokenError::WrongClient);
+        }
+        Ok(())
+    }
+}
+
+fn check_header(json: &[u8]) -> Result<PoolKeyId, Malformation> {
+    let header: AccessHeader = claims::header(json)?;
+    if header.alg != "RS256" {
+        return Err(Malformation::Algorithm);
+    }
+    if header.crit == Presence::Present {
+        return Err(Malformation::CriticalExtension);
+    }
+    header.kid.as_deref().and_then(PoolKeyId::parse).ok_or(Malformation::KeyId)
+}

@@ -1,0 +1,12 @@
+//! Behaviour over real sockets: one binary, one file per topic.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+mod story;
+mod support;
