@@ -102,7 +102,9 @@ impl Order {
                 // Cognito's user name is usually the subject.
                 "sub" => (order.user.sub, order.user.username) = (value.clone().into_owned(), value.into_owned()),
                 "name" => order.user.name = Some(value.into_owned()),
-                "groups" => order.user.groups = value.split(',').filter(|group| !group.is_empty()).map(str::to_owned).collect(),
+                "groups" => {
+                    order.user.groups = value.split(',').filter(|group| !group.is_empty()).map(str::to_owned).collect()
+                }
                 "ttl" => order.ttl = value.parse().map_err(|_| name.into_owned())?,
                 "access_ttl" => order.access_ttl = Some(value.parse().map_err(|_| name.into_owned())?),
                 _ => return Err(name.into_owned()),
@@ -117,7 +119,8 @@ impl Order {
         let access_expires = now.saturating_add_signed(self.access_ttl.unwrap_or(self.ttl));
         let tokens = Tokens {
             data: issuer.sign_alb(&issuer.alb_header(data_expires), &issuer.alb_payload(&self.user, data_expires)),
-            access_token: issuer.sign_access(&issuer.access_header(), &self.access_payload(issuer, now, access_expires)),
+            access_token: issuer
+                .sign_access(&issuer.access_header(), &self.access_payload(issuer, now, access_expires)),
             identity: self.user.sub.clone(),
         };
         Value::Object(tokens.fields().into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect())
