@@ -81,7 +81,7 @@ impl Config {
 
     fn load_at(flags: &Flags, environment: &Environment, places: &Places<'_>) -> Result<Self, ConfigErrors> {
         let (raw, mut findings) = Layers::read(flags, environment, places.system_file).into_raw()?;
-        layers::warn_of_unknown_variables(environment, &mut findings);
+        layers::refuse_unknown_variables(environment, &mut findings);
         let surroundings = Surroundings::read(environment, &mut findings);
         parse::config(&raw, &surroundings, places.working_directory, findings)
     }
