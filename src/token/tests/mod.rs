@@ -2,6 +2,7 @@
 
 mod access_token;
 mod alb_token;
+mod claim_types;
 
 use serde_json::json;
 
