@@ -9,7 +9,7 @@ use crate::config::ReservedPrefix;
 
 /// Proof that the route table lets a path through without any user. Made only by [`Routes::classify`].
 ///
-/// ```compile_fail
+/// ```compile_fail,E0624
 /// cognito_auth_proxy::ingress::PublicRoute::assertion();
 /// ```
 #[derive(Debug)]

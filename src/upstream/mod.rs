@@ -96,7 +96,12 @@ impl Upstream {
 
     /// Forwards a request and returns the application's answer, its body still streaming.
     ///
-    /// The permit is used up: one proof, one request.
+    /// The permit is used up: one proof, one request. Without one it cannot be called:
+    ///
+    /// ```compile_fail,E0061
+    /// # use cognito_auth_proxy::{ingress::Inbound, upstream::Upstream};
+    /// async fn pass(upstream: &Upstream, inbound: Inbound) { let _ = upstream.forward(inbound).await; }
+    /// ```
     pub async fn forward(&self, permit: Permit, inbound: Inbound) -> Result<Response<AnswerBody>, UpstreamError> {
         let request_id = inbound.request_id.clone();
         let (request, handshake) = self.outbound.dress(&permit, inbound, &self.asserter)?;

@@ -30,7 +30,7 @@ pub(super) fn config(
     let credentials = credentials::credentials(raw, surroundings, &mut findings);
     let reserved = server.as_ref().map(|server| &server.reserved_prefix);
     let authoriser = authoriser::authoriser(&raw.authoriser, reserved, working_directory, &mut findings);
-    let assertion = assertion::assertion(&raw.assertion, &mut findings);
+    let assertion = assertion::section(&raw.assertion, &mut findings);
     let public_paths = authoriser.as_ref().map(|authoriser| &authoriser.public_paths);
     let rejection = navigation::rejection(&raw.rejection, reserved.zip(public_paths), &mut findings);
     let logout = navigation::logout(&raw.logout, &mut findings);
