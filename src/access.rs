@@ -143,7 +143,10 @@ impl Record {
 
     /// The request was refused. The reason's chain goes to its own line: it may name hosts, which no client sees.
     pub fn refused(&mut self, rejection: &Rejection) {
-        self.decision = Decision::Deny;
+        // The application's failure is not a decision on the user.
+        if !matches!(rejection, Rejection::Upstream(_)) {
+            self.decision = Decision::Deny;
+        }
         self.reason = Reason::Refused(rejection.code());
         let request_id = self.request_id.to_str().unwrap_or_default();
         if rejection.status().is_server_error() {
@@ -176,8 +179,7 @@ impl Record {
 
 impl Drop for Record {
     fn drop(&mut self) {
-        let refused = self.decision == Decision::Deny;
-        if self.policy.lines == AccessLog::Refusals && !refused {
+        if self.policy.lines == AccessLog::Refusals && self.reason.code().is_none() {
             return;
         }
         let status = self.head.map(|(status, _)| status.as_u16());

@@ -17,7 +17,7 @@ use http::{
     HeaderMap, HeaderValue, Response, StatusCode,
     header::{
         ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, CACHE_CONTROL,
-        CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION, ORIGIN, RETRY_AFTER, VARY, WWW_AUTHENTICATE,
+        CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, LOCATION, ORIGIN, RETRY_AFTER, VARY, WWW_AUTHENTICATE,
         X_CONTENT_TYPE_OPTIONS,
     },
 };
@@ -179,7 +179,8 @@ pub struct Petitioner {
     pub caller: Caller,
     safety: Safety,
     origin: Option<HeaderValue>,
-    host: Option<HeaderValue>,
+    /// Lower-cased.
+    host: Option<Vec<u8>>,
     path: String,
     request_id: HeaderValue,
 }
@@ -189,11 +190,12 @@ impl Petitioner {
     #[must_use]
     pub fn of<B>(request: &http::Request<B>, request_id: HeaderValue) -> Self {
         let fields = request.headers();
+        let authority = request.uri().authority().map(|authority| authority.as_str().as_bytes());
         Self {
             caller: Caller::of(fields),
             safety: Safety::of(request.method()),
             origin: fields.get(ORIGIN).cloned(),
-            host: fields.get(http::header::HOST).cloned(),
+            host: fields.get(HOST).map(HeaderValue::as_bytes).or(authority).map(<[u8]>::to_ascii_lowercase),
             path: request.uri().path().to_owned(),
             request_id,
         }
@@ -255,9 +257,9 @@ impl Refusals {
         if !matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
             return None;
         }
-        let same_host = authority.as_ref().is_none_or(|authority| {
-            petitioner.host.as_ref().is_some_and(|host| host.as_bytes().eq_ignore_ascii_case(authority.as_bytes()))
-        });
+        let same_host = authority
+            .as_ref()
+            .is_none_or(|authority| petitioner.host.as_ref().is_some_and(|host| *host == authority.as_bytes()));
         if same_host && petitioner.path == *path {
             return None;
         }

@@ -41,6 +41,11 @@ impl Lease {
 }
 
 impl AnswerBody {
+    /// The empty body of a 101: its connection is a tunnel now and never goes back to the pool.
+    pub(super) const fn of_upgrade(body: Incoming, lease: Lease) -> Self {
+        Self { body, lease }
+    }
+
     pub(super) fn new(body: Incoming, mut lease: Lease) -> Self {
         if body.is_end_stream() {
             lease.finish();

@@ -117,11 +117,11 @@ impl Upstream {
                 fields.insert(http::header::UPGRADE, HeaderValue::from_static("websocket"));
                 let request_id = request_id.to_str().unwrap_or_default().to_owned();
                 tunnel::open(client, application, request_id, &self.tunnels);
+                Ok(response.map(|body| AnswerBody::of_upgrade(body, lease)))
             }
-            (Some(_), Handshake::None) => return Err(UpstreamError::UnrequestedUpgrade),
-            (None, Handshake::WebSocket(_) | Handshake::None) => {}
+            (Some(_), Handshake::None) => Err(UpstreamError::UnrequestedUpgrade),
+            (None, Handshake::WebSocket(_) | Handshake::None) => Ok(response.map(|body| AnswerBody::new(body, lease))),
         }
-        Ok(response.map(|body| AnswerBody::new(body, lease)))
     }
 
     /// Whether the application accepts connections.
