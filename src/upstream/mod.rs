@@ -117,7 +117,7 @@ impl Upstream {
                 fields.insert(http::header::UPGRADE, HeaderValue::from_static("websocket"));
                 let request_id = request_id.to_str().unwrap_or_default().to_owned();
                 tunnel::open(client, application, request_id, &self.tunnels);
-                Ok(response.map(|body| AnswerBody::of_upgrade(body, lease)))
+                Ok(response.map(|body| AnswerBody::new(body, lease.into_tunnel())))
             }
             (Some(_), Handshake::None) => Err(UpstreamError::UnrequestedUpgrade),
             (None, Handshake::WebSocket(_) | Handshake::None) => Ok(response.map(|body| AnswerBody::new(body, lease))),
@@ -164,7 +164,7 @@ impl Upstream {
         request: Request<RequestBody>,
     ) -> Result<(Response<Incoming>, Lease), Failure> {
         match timeout(self.response_timeout, connection.try_send_request(request)).await {
-            Ok(Ok(response)) => Ok((response, Lease::new(connection, Arc::clone(&self.pool)))),
+            Ok(Ok(response)) => Ok((response, Lease::Lent(connection, Arc::clone(&self.pool)))),
             Ok(Err(mut failed)) => {
                 let unsent = failed.take_message().map(Box::new);
                 Err(Failure { error: UpstreamError::Exchange(failed.into_error()), unsent })
