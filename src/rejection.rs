@@ -67,14 +67,19 @@ impl Rejection {
         match self {
             Self::Authentication(error) => status_of(error),
             Self::CrossSite | Self::Denied(_) => StatusCode::FORBIDDEN,
-            Self::Malformed(Malformed::FieldTooLong { .. }) => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            Self::Malformed(Malformed::FieldTooLong { .. } | Malformed::FieldsTooLarge) => {
+                StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE
+            }
+            Self::Malformed(Malformed::TargetTooLong) => StatusCode::URI_TOO_LONG,
             Self::Malformed(Malformed::UnsupportedMethod) | Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::Malformed(
                 Malformed::AmbiguousAuthority
                 | Malformed::ContentOnUpgrade
                 | Malformed::MissingAuthority
+                | Malformed::TransferCoding
                 | Malformed::UnsupportedTarget,
-            ) => StatusCode::BAD_REQUEST,
+            )
+            | Self::Upstream(UpstreamError::RequestBody(_)) => StatusCode::BAD_REQUEST,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::Draining | Self::UpstreamNotReady => StatusCode::SERVICE_UNAVAILABLE,
             Self::Upstream(UpstreamError::ConnectTimeout | UpstreamError::ResponseTimeout) => {
@@ -95,14 +100,18 @@ impl Rejection {
             Self::CrossSite => "cross_site",
             Self::Denied(_) => "not_allowed",
             Self::Draining => "draining",
-            Self::Malformed(Malformed::FieldTooLong { .. }) => "too_large",
+            Self::Malformed(Malformed::FieldTooLong { .. } | Malformed::FieldsTooLarge | Malformed::TargetTooLong) => {
+                "too_large"
+            }
             Self::Malformed(
                 Malformed::AmbiguousAuthority
                 | Malformed::ContentOnUpgrade
                 | Malformed::MissingAuthority
+                | Malformed::TransferCoding
                 | Malformed::UnsupportedMethod
                 | Malformed::UnsupportedTarget,
-            ) => "bad_request",
+            )
+            | Self::Upstream(UpstreamError::RequestBody(_)) => "bad_request",
             Self::MethodNotAllowed => "method_not_allowed",
             Self::NotFound => "not_found",
             Self::Upstream(UpstreamError::ConnectTimeout | UpstreamError::ResponseTimeout) => "upstream_timeout",
