@@ -336,17 +336,23 @@ impl RedirectUrl {
         }
     }
 
+    /// The origin of an absolute URL, for a security policy; `'self'` for a path.
+    #[must_use]
+    pub fn source(&self) -> String {
+        Url::parse(&self.0).map_or_else(|_| "'self'".to_owned(), |url| url.origin().ascii_serialization())
+    }
+
     /// The text for `Location`.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The path, and the authority where one is written: for the guard against redirect loops.
+    /// The host where one is written, without its port, and the path: for the guard against redirect loops.
     #[must_use]
     pub fn parts(&self) -> (Option<String>, String) {
         match Url::parse(&self.0) {
-            Ok(url) => (Some(url.authority().to_owned()), url.path().to_owned()),
+            Ok(url) => (url.host_str().map(str::to_owned), url.path().to_owned()),
             Err(_) => (None, self.0.split(['?', '#']).next().unwrap_or_default().to_owned()),
         }
     }
