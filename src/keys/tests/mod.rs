@@ -12,7 +12,7 @@ use super::*;
 use crate::dev::{Fault, fixture::*};
 
 /// Every way of answering 200 without giving a key, and of giving no answer.
-const NO_KEY: [Fault; 9] = [
+const NO_KEY: [Fault; 11] = [
     Fault::Down,
     Fault::Html,
     Fault::WrongKind,
