@@ -8,5 +8,12 @@
     reason = "a test fails by panicking"
 )]
 
+mod binary;
+mod connections;
+mod drain;
+mod forwarding;
+mod logs;
 mod story;
+mod streaming;
 mod support;
+mod websocket;
