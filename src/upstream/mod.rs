@@ -10,7 +10,7 @@ mod tunnel;
 use std::{io, sync::Arc, time::Duration};
 
 use http::{
-    HeaderValue, Method, Request, Response, StatusCode,
+    HeaderValue, Method, Request, Response, StatusCode, Version,
     header::{CONNECTION, UPGRADE},
 };
 use http_body::Body as _;
@@ -121,6 +121,8 @@ impl Upstream {
         let (mut response, lease) = self.exchange(request).await?;
         let application =
             (response.status() == StatusCode::SWITCHING_PROTOCOLS).then(|| hyper::upgrade::on(&mut response));
+        // The version is that of one connection (RFC 9110 §6.2). Kept at 1.0, the answer would have no framing of its own.
+        *response.version_mut() = Version::HTTP_11;
         hop_by_hop::remove(response.headers_mut());
         self.names.remove_from_response(response.headers_mut());
         match (application, handshake) {

@@ -8,6 +8,13 @@
     reason = "a test fails by panicking"
 )]
 
+mod binary;
+mod connections;
+mod drain;
+mod forwarding;
+mod logs;
 mod story;
+mod streaming;
 mod support;
 mod trust;
+mod websocket;
