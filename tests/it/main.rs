@@ -8,5 +8,11 @@
     reason = "a test fails by panicking"
 )]
 
+mod attacks;
+mod cross_site;
+mod headers;
+mod http2;
+mod malformed;
+mod routes;
 mod story;
 mod support;
