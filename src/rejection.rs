@@ -73,8 +73,10 @@ impl Rejection {
                 Malformed::AmbiguousAuthority
                 | Malformed::ContentOnUpgrade
                 | Malformed::MissingAuthority
+                | Malformed::UnsupportedCoding
                 | Malformed::UnsupportedTarget,
-            ) => StatusCode::BAD_REQUEST,
+            )
+            | Self::Upstream(UpstreamError::RequestBody(_)) => StatusCode::BAD_REQUEST,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::Draining | Self::UpstreamNotReady => StatusCode::SERVICE_UNAVAILABLE,
             Self::Upstream(UpstreamError::ConnectTimeout | UpstreamError::ResponseTimeout) => {
@@ -100,9 +102,11 @@ impl Rejection {
                 Malformed::AmbiguousAuthority
                 | Malformed::ContentOnUpgrade
                 | Malformed::MissingAuthority
+                | Malformed::UnsupportedCoding
                 | Malformed::UnsupportedMethod
                 | Malformed::UnsupportedTarget,
-            ) => "bad_request",
+            )
+            | Self::Upstream(UpstreamError::RequestBody(_)) => "bad_request",
             Self::MethodNotAllowed => "method_not_allowed",
             Self::NotFound => "not_found",
             Self::Upstream(UpstreamError::ConnectTimeout | UpstreamError::ResponseTimeout) => "upstream_timeout",
@@ -189,11 +193,13 @@ impl Petitioner {
     #[must_use]
     pub fn of<B>(request: &http::Request<B>, request_id: HeaderValue) -> Self {
         let fields = request.headers();
+        // HTTP/2 names the host in `:authority`.
+        let authority = || request.uri().authority().and_then(|named| HeaderValue::from_str(named.as_str()).ok());
         Self {
             caller: Caller::of(fields),
             safety: Safety::of(request.method()),
             origin: fields.get(ORIGIN).cloned(),
-            host: fields.get(http::header::HOST).cloned(),
+            host: fields.get(http::header::HOST).cloned().or_else(authority),
             path: request.uri().path().to_owned(),
             request_id,
         }

@@ -14,7 +14,7 @@ mod upgrade;
 
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, Request, Uri,
-    header::{EXPECT, HOST},
+    header::{EXPECT, HOST, TRANSFER_ENCODING},
 };
 use thiserror::Error;
 
@@ -52,6 +52,9 @@ pub enum Malformed {
     /// HTTP/1.0 without `Host`.
     #[error("the request names no host")]
     MissingAuthority,
+    /// A transfer coding besides `chunked`.
+    #[error("the transfer coding is not chunked alone")]
+    UnsupportedCoding,
     /// `CONNECT`, `TRACE`: not for an application.
     #[error("the method is not forwarded")]
     UnsupportedMethod,
@@ -142,6 +145,7 @@ impl Inbound {
     /// hide one; everything is removed before anything is set (`upstream`), or it would remove ours.
     pub fn sanitise(mut request: Request<RequestBody>, arrival: Arrival, hygiene: &Hygiene) -> Result<Self, Malformed> {
         check_size(request.headers())?;
+        check_coding(request.headers())?;
         let host = forwarded::authority(request.uri(), request.headers())?;
         let handshake = Handshake::take_from(&mut request)?;
         let (parts, body) = request.into_parts();
@@ -184,6 +188,17 @@ fn check_size(fields: &HeaderMap) -> Result<(), Malformed> {
     match fields.iter().find(|(name, value)| name.as_str().len().max(value.len()) > MAX_FIELD) {
         Some((name, _)) => Err(Malformed::FieldTooLong { name: name.clone() }),
         None => Ok(()),
+    }
+}
+
+/// `chunked` is undone here and done anew towards the application. Any other coding would be taken off in name only, and
+/// the application would read a different body from the one that was sent (RFC 9112 §6.1, attack class 6.21).
+fn check_coding(fields: &HeaderMap) -> Result<(), Malformed> {
+    let mut codings = fields.get_all(TRANSFER_ENCODING).iter();
+    match (codings.next(), codings.next()) {
+        (None, _) => Ok(()),
+        (Some(coding), None) if coding.as_bytes().eq_ignore_ascii_case(b"chunked") => Ok(()),
+        (Some(_), _) => Err(Malformed::UnsupportedCoding),
     }
 }
 

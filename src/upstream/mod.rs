@@ -45,12 +45,22 @@ pub enum UpstreamError {
     /// The connection broke, or what came is not HTTP.
     #[error("the application broke off the exchange")]
     Exchange(#[source] hyper::Error),
+    /// The client broke off its body, or it is not framed as HTTP.
+    #[error("the request's body broke off")]
+    RequestBody(#[source] hyper::Error),
     /// It did not begin an answer in time.
     #[error("no answer of the application in time")]
     ResponseTimeout,
     /// It changed protocols without being asked.
     #[error("the application changed the protocol unasked")]
     UnrequestedUpgrade,
+}
+
+impl UpstreamError {
+    /// Whose fault it was: our requests are well-formed, so what hyper lays on its user is the client's body.
+    fn of_exchange(error: hyper::Error) -> Self {
+        if error.is_user() { Self::RequestBody(error) } else { Self::Exchange(error) }
+    }
 }
 
 /// The application behind us.
@@ -162,7 +172,7 @@ impl Upstream {
             Ok(Ok(response)) => Ok((response, Lease::new(connection, Arc::clone(&self.pool)))),
             Ok(Err(mut failed)) => {
                 let unsent = failed.take_message().map(Box::new);
-                Err(Failure { error: UpstreamError::Exchange(failed.into_error()), unsent })
+                Err(Failure { error: UpstreamError::of_exchange(failed.into_error()), unsent })
             }
             Err(_) => Err(Failure { error: UpstreamError::ResponseTimeout, unsent: None }),
         }
