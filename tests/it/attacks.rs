@@ -192,8 +192,9 @@ async fn in_dev_mode_any_identity_field_keeps_the_mock_user_away() {
             assert_eq!((answer.status, answer.code().as_str()), (401, "missing_credential"), "{name} {connection}");
         }
     }
-    for connection in ["keep-alive", "close, X-Amzn-Oidc-Data"] {
-        let answer = proxy.send("GET /page", &[JSON, ("Connection", connection), ("x-amzn-oidc-data", "x")]).await;
+    for connection in ["keep-alive", "close, X-Amzn-Oidc-Data, X-Amzn-Oidc-Accesstoken"] {
+        let bad = [("x-amzn-oidc-data", "x"), ("x-amzn-oidc-accesstoken", "x")];
+        let answer = proxy.send("GET /page", &with(&[JSON, ("Connection", connection)], &bad)).await;
         assert_eq!((answer.status, answer.code().as_str()), (401, "malformed_token"), "{connection}");
     }
     assert!(upstream.unasked().is_empty());
@@ -204,7 +205,7 @@ async fn a_header_of_the_operators_choice_is_guarded_as_well() {
     let upstream = Upstream::answering(hello).await;
     let proxy = Setup::new(&upstream)
         .await
-        .set("COGNITO_AUTH_ASSERTION_HEADER", "x-my_user")
+        .set("COGNITO_AUTH_ASSERTION_HEADER", "x-my-user")
         .set("COGNITO_AUTH_PUBLIC_PATHS", "/open")
         .start()
         .await;

@@ -117,7 +117,7 @@ async fn request_trailers_do_not_reach_the_application() {
         tokio::io::AsyncWriteExt::write_all(&mut stream, &hello_bytes()).await.unwrap();
         String::from_utf8(received).unwrap()
     };
-    let asking = client.send_with("POST /page", &fields, Content::Trailed("hello", trailers));
+    let asking = client.send_with("POST /page", &fields, Content::trailed("hello", trailers));
     let (text, answer) = tokio::join!(application, asking);
     assert!(text.ends_with("\r\n\r\n5\r\nhello\r\n0\r\n\r\n"), "{text}");
     assert!(!text.contains("forged") && !text.contains("trailer"), "{text}");
@@ -288,5 +288,18 @@ async fn fields_without_end_are_431() {
     let medium = "x".repeat(10 * 1024);
     let many: Vec<(&str, &str)> = std::iter::repeat_n(("x-many", medium.as_str()), 10).collect();
     assert_eq!(client.send_signed_in(&proxy, "GET /page", &many).await.status, 431);
+    assert!(upstream.unasked().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_page_is_not_sent_to_itself() {
+    let upstream = Upstream::answering(hello).await;
+    let setup = Setup::new(&upstream).await;
+    let proxy = setup.set("COGNITO_AUTH_REDIRECT_URL", "https://app.example/401").start().await;
+    let mut client = H2::connect(proxy.address).await;
+    let answer = client.send("GET /page", &[]).await;
+    assert_eq!((answer.status, answer.field("location")), (302, Some("https://app.example/401")));
+    let answer = client.send("GET /401", &[]).await;
+    assert_eq!((answer.status, answer.field("location")), (401, None));
     assert!(upstream.unasked().is_empty());
 }

@@ -84,7 +84,6 @@ async fn a_head_that_is_not_http_is_400_and_ends_the_connection() {
         ("GET /page HTTP/1.1", "Content-Length: 5 5"),
         ("GET /page HTTP/1.1", "Content-Length:"),
         ("GET /page HTTP/1.1", "Content-Length: 18446744073709551616"),
-        ("GET /page HTTP/1.1", "Content-Length: 18446744073709551615"),
         ("GET /page HTTP/1.1", "Transfer-Encoding: identity"),
         ("GET /page HTTP/1.1", "Transfer-Encoding: gzip"),
         ("GET /page HTTP/1.1", "Transfer-Encoding: xchunked"),

@@ -1,10 +1,16 @@
 //! HTTP/2 by prior knowledge: a well-behaved client, and one that sends the frames it is told to.
 
-use std::{convert::Infallible, net::SocketAddr};
+use std::{
+    collections::VecDeque,
+    convert::Infallible,
+    net::SocketAddr,
+    pin::Pin,
+    task::{Context, Poll},
+};
 
 use bytes::Bytes;
 use http::{HeaderMap, Request};
-use http_body_util::{BodyExt, Empty, Full, combinators::BoxBody};
+use http_body_util::BodyExt;
 use hyper::client::conn::http2::{Builder, SendRequest};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::{
@@ -17,14 +23,34 @@ use super::{client::Answer, proxy::Proxy, soon};
 
 /// One connection.
 pub(crate) struct H2 {
-    sender: SendRequest<BoxBody<Bytes, Infallible>>,
+    sender: SendRequest<Content>,
 }
 
-/// What a request carries after its head.
-pub(crate) enum Content {
-    Empty,
+/// What a request carries after its head, of no announced length.
+#[derive(Default)]
+pub(crate) struct Content(VecDeque<http_body::Frame<Bytes>>);
+
+impl Content {
     /// Some text, then trailers.
-    Trailed(&'static str, HeaderMap),
+    pub(crate) fn trailed(text: &'static str, trailers: HeaderMap) -> Self {
+        Self([http_body::Frame::data(Bytes::from(text)), http_body::Frame::trailers(trailers)].into())
+    }
+}
+
+impl http_body::Body for Content {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<http_body::Frame<Bytes>, Infallible>>> {
+        Poll::Ready(self.0.pop_front().map(Ok))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.is_empty()
+    }
 }
 
 impl H2 {
@@ -39,7 +65,7 @@ impl H2 {
 
     /// One request to `http://app.example`; `line` is method and path.
     pub(crate) async fn send(&mut self, line: &str, fields: &[(&str, &str)]) -> Answer {
-        self.send_with(line, fields, Content::Empty).await
+        self.send_with(line, fields, Content::default()).await
     }
 
     /// The same of a member of `staff`.
@@ -55,14 +81,8 @@ impl H2 {
         for (name, value) in fields {
             request = request.header(*name, *value);
         }
-        let body = match content {
-            Content::Empty => Empty::new().boxed(),
-            Content::Trailed(text, trailers) => {
-                Full::new(Bytes::from(text)).with_trailers(std::future::ready(Some(Ok(trailers)))).boxed()
-            }
-        };
         soon("room for a stream", self.sender.ready()).await.unwrap();
-        let response = soon("an answer", self.sender.send_request(request.body(body).unwrap())).await.unwrap();
+        let response = soon("an answer", self.sender.send_request(request.body(content).unwrap())).await.unwrap();
         let (parts, body) = response.into_parts();
         let text = |value: &http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
         Answer {
