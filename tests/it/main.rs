@@ -8,5 +8,14 @@
     reason = "a test fails by panicking"
 )]
 
+mod alb;
+mod assertion;
+mod authoriser;
+mod cognito;
+mod dev_mode;
+mod endpoints;
+mod keys;
+mod rejection;
+mod reload;
 mod story;
 mod support;

@@ -2,6 +2,9 @@
 //! real issuer, and a client that sends bytes as they are written.
 
 pub(crate) mod client;
+pub(crate) mod door;
+pub(crate) mod draft;
+pub(crate) mod log;
 pub(crate) mod proxy;
 pub(crate) mod upstream;
 
