@@ -109,7 +109,10 @@ impl Gateway {
         if !endpoint.allows(&inbound.head.method) {
             return Err(Rejection::MethodNotAllowed);
         }
-        record.decision = Decision::Own;
+        if endpoint == Endpoint::Ready {
+            // "Not ready" is an answer, not a refusal.
+            record.decision = Decision::Own;
+        }
         let response = match endpoint {
             Endpoint::Health => self.endpoints.health(),
             Endpoint::Jwks => self.endpoints.jwks(),
@@ -121,6 +124,7 @@ impl Gateway {
             Endpoint::Ready => self.endpoints.ready().await?,
             Endpoint::Unknown => return Err(Rejection::NotFound),
         };
+        record.decision = Decision::Own;
         Ok(for_method(&inbound.head.method, response))
     }
 }

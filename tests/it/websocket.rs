@@ -181,7 +181,7 @@ async fn the_application_may_refuse_the_handshake_and_then_there_is_no_tunnel() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_handshake_can_use_a_connection_that_served_requests_before() {
+async fn a_handshake_has_a_connection_of_its_own() {
     let (application, proxy) = start().await;
     let mut first = Wire::connect(proxy.address).await;
     first.send(request("GET /page", &proxy.tokens().fields())).await;
@@ -189,30 +189,26 @@ async fn a_handshake_can_use_a_connection_that_served_requests_before() {
     app.request().await;
     app.send("HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\npage").await;
     assert_eq!(first.answer().await.text(), "page");
+    // It cannot be repeated, so it does not risk an idle connection that is just being closed.
     let mut client = asking(&proxy, &[]).await;
-    let seen = app.request().await;
+    let mut tunnel = application.accept().await;
+    let seen = tunnel.request().await;
     assert_eq!(seen.line, "GET /ws?room=1 HTTP/1.1");
-    let mut app = Socket::server(app, &seen, &[]).await;
+    let mut tunnel = Socket::server(tunnel, &seen, &[]).await;
     assert_eq!(client.head().await.status, 101);
     let mut client = Socket::client(client).await;
     client.send("there").await;
-    assert_eq!(app.next().await, Some("there".into()));
-    // A tunnel is nobody else's connection.
+    assert_eq!(tunnel.next().await, Some("there".into()));
+    // Nor is a tunnel anybody else's connection.
     first.send(request("GET /next", &proxy.tokens().fields())).await;
-    let mut other = application.accept().await;
-    assert_eq!(other.request().await.line, "GET /next HTTP/1.1");
+    assert_eq!(app.request().await.line, "GET /next HTTP/1.1");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_handshake_whose_connection_died_is_not_repeated() {
     let (application, proxy) = start().await;
-    let mut first = Wire::connect(proxy.address).await;
-    first.send(request("GET /page", &proxy.tokens().fields())).await;
-    let mut app = application.accept().await;
-    app.request().await;
-    app.send("HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\npage").await;
-    first.answer().await;
     let mut client = asking(&proxy, &[]).await;
+    let mut app = application.accept().await;
     app.request().await;
     drop(app);
     assert_eq!(client.answer().await.code(), "upstream_unreachable");

@@ -4,7 +4,10 @@
 pub(crate) mod answers;
 pub(crate) mod application;
 pub(crate) mod client;
+pub(crate) mod door;
+pub(crate) mod draft;
 pub(crate) mod h2;
+pub(crate) mod log;
 pub(crate) mod process;
 pub(crate) mod proxy;
 pub(crate) mod upstream;

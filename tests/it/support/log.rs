@@ -1,0 +1,78 @@
+//! What the proxy logs, for tests of lines that operators rely on. All tests of the process share it, so lines are found
+//! by something unique in them.
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::{LazyLock, Mutex, PoisonError},
+};
+
+use tracing::{
+    Event, Level, Subscriber,
+    field::{Field, Visit},
+};
+use tracing_subscriber::{Layer, filter::filter_fn, layer::Context, prelude::*};
+
+use super::eventually;
+
+/// One line: its fields as text, the text of the event under `message`.
+pub(crate) type Line = BTreeMap<String, String>;
+
+static LINES: Mutex<Vec<Line>> = Mutex::new(Vec::new());
+
+static INSTALLED: LazyLock<()> = LazyLock::new(|| {
+    let ours = filter_fn(|meta| *meta.level() <= Level::INFO && meta.target().starts_with("cognito_auth_proxy"));
+    tracing_subscriber::registry().with(Recorder.with_filter(ours)).init();
+});
+
+/// Begins to record. Call it before the proxy starts.
+pub(crate) fn record() {
+    LazyLock::force(&INSTALLED);
+}
+
+/// Waits for the line that fits.
+pub(crate) async fn line(what: &str, fits: impl Fn(&Line) -> bool) -> Line {
+    let mut found = None;
+    eventually(what, async || {
+        found = lines().into_iter().find(|line| fits(line));
+        found.is_some()
+    })
+    .await;
+    found.unwrap()
+}
+
+/// Waits for the access line of a request.
+pub(crate) async fn access(request_id: &str) -> Line {
+    line("the access line", |line| {
+        line["message"] == "request" && line.get("request_id").is_some_and(|id| id == request_id)
+    })
+    .await
+}
+
+/// Every line so far.
+pub(crate) fn lines() -> Vec<Line> {
+    LINES.lock().unwrap_or_else(PoisonError::into_inner).clone()
+}
+
+struct Recorder;
+
+impl<S: Subscriber> Layer<S> for Recorder {
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        let mut line = Fields::default();
+        event.record(&mut line);
+        LINES.lock().unwrap_or_else(PoisonError::into_inner).push(line.0);
+    }
+}
+
+#[derive(Default)]
+struct Fields(Line);
+
+impl Visit for Fields {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.0.insert(field.name().to_owned(), value.to_owned());
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.0.insert(field.name().to_owned(), format!("{value:?}"));
+    }
+}
