@@ -132,6 +132,19 @@ async fn there_is_never_a_second_repetition() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_slow_application_is_not_asked_twice() {
+    let application = Application::listen().await;
+    let setup = Setup::in_front_of(&application.url()).await;
+    let proxy = setup.set("COGNITO_AUTH_UPSTREAM_RESPONSE_TIMEOUT", "500ms").start().await;
+    let mut first = idle_connection(&application, &proxy).await;
+    let mut client = asking(&proxy, "GET /slow", "").await;
+    first.request().await;
+    assert_eq!(client.answer().await.code(), "upstream_timeout");
+    assert!(first.closes().await);
+    assert!(application.is_left_alone().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn not_even_when_more_idle_connections_are_there() {
     let (application, proxy) = start().await;
     // Three at once, so three connections.

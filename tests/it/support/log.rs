@@ -1,24 +1,21 @@
 //! What the proxy logs, for tests of lines that operators rely on. All tests of the process share it, so lines are found
 //! by something unique in them.
 
-use std::{
-    collections::BTreeMap,
-    fmt,
-    sync::{LazyLock, Mutex, PoisonError},
-};
+use std::{collections::BTreeMap, fmt, sync::LazyLock};
 
+use tokio::sync::watch;
 use tracing::{
     Event, Level, Subscriber,
     field::{Field, Visit},
 };
 use tracing_subscriber::{Layer, filter::filter_fn, layer::Context, prelude::*};
 
-use super::eventually;
+use super::soon;
 
 /// One line: its fields as text, the text of the event under `message`.
 pub(crate) type Line = BTreeMap<String, String>;
 
-static LINES: Mutex<Vec<Line>> = Mutex::new(Vec::new());
+static LINES: LazyLock<watch::Sender<Vec<Line>>> = LazyLock::new(|| watch::Sender::new(Vec::new()));
 
 static INSTALLED: LazyLock<()> = LazyLock::new(|| {
     let ours = filter_fn(|meta| *meta.level() <= Level::INFO && meta.target().starts_with("cognito_auth_proxy"));
@@ -32,13 +29,9 @@ pub(crate) fn record() {
 
 /// Waits for the line that fits.
 pub(crate) async fn line(what: &str, fits: impl Fn(&Line) -> bool) -> Line {
-    let mut found = None;
-    eventually(what, async || {
-        found = lines().into_iter().find(|line| fits(line));
-        found.is_some()
-    })
-    .await;
-    found.unwrap()
+    let mut lines = LINES.subscribe();
+    let lines = soon(what, lines.wait_for(|lines| lines.iter().any(&fits))).await.unwrap();
+    lines.iter().find(|line| fits(line)).unwrap().clone()
 }
 
 /// Waits for the access line of a request.
@@ -49,18 +42,13 @@ pub(crate) async fn access(request_id: &str) -> Line {
     .await
 }
 
-/// Every line so far.
-pub(crate) fn lines() -> Vec<Line> {
-    LINES.lock().unwrap_or_else(PoisonError::into_inner).clone()
-}
-
 struct Recorder;
 
 impl<S: Subscriber> Layer<S> for Recorder {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
         let mut line = Fields::default();
         event.record(&mut line);
-        LINES.lock().unwrap_or_else(PoisonError::into_inner).push(line.0);
+        LINES.send_modify(|lines| lines.push(line.0));
     }
 }
 
