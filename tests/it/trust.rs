@@ -33,3 +33,21 @@ fn count(folder: &Path, found: &mut BTreeMap<String, usize>) {
         }
     }
 }
+
+#[test]
+fn every_test_the_threat_model_names_exists() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let model = fs::read_to_string(root.join("docs/threat-model.md")).unwrap();
+    let named: Vec<(&str, &str)> = model.split('`').filter_map(|quoted| quoted.split_once("::")).collect();
+    let missing: Vec<String> = named
+        .iter()
+        .filter(|(place, test)| {
+            let file =
+                if place.starts_with("src/") { root.join(place) } else { root.join(format!("tests/it/{place}.rs")) };
+            !fs::read_to_string(file).is_ok_and(|text| text.contains(&format!("fn {test}(")))
+        })
+        .map(|(place, test)| format!("{place}::{test}"))
+        .collect();
+    assert!(named.len() > 50, "only {} tests are named", named.len());
+    assert_eq!(missing, ["file::test"], "the first is how names are written, the others do not exist");
+}
