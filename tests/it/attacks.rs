@@ -1,7 +1,10 @@
 //! What a client says of itself counts for nothing (attack classes 6.2–6.5, 6.10, 6.12, 6.14, 6.15, 6.22, 6.25, 6.32).
 
-use cognito_auth_proxy::dev::User;
-use tokio::{io::AsyncReadExt, net::TcpListener};
+use cognito_auth_proxy::dev::{Issuer, Parties, User};
+use tokio::{
+    io::AsyncReadExt,
+    net::{TcpListener, TcpSocket},
+};
 
 use crate::support::{
     answers::{HANDSHAKE, hello, with},
@@ -398,17 +401,24 @@ async fn refusals(accept: &str) -> Vec<(&'static str, Answer)> {
     let upstream = Upstream::start().await;
     let proxy = Proxy::start(&upstream).await;
     let outsider = proxy.issuer.tokens(&User::new("sub-of-eve", "eve@example.com"));
-    let gone = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    // Bound and not listening: nobody answers there, and no other test gets the port.
+    let silent = TcpSocket::new_v4().unwrap();
+    silent.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let gone = silent.local_addr().unwrap();
     let orphan = Setup::in_front_of(&format!("http://{gone}")).await.start().await;
     let (ours, theirs) = (proxy.tokens(), orphan.tokens());
     let accept = ("Accept", accept);
     let origin = [accept, ("Origin", "https://evil.example")];
+    let signer = "arn:aws:elasticloadbalancing:eu-west-2:999999999999:loadbalancer/app/other/0123456789abcdef";
+    let neighbour = Issuer::generate(Parties { signer: signer.to_owned(), ..Parties::default() }).unwrap();
+    let neighbours = neighbour.tokens(&staff());
     let foreign_key = with(&theirs.fields(), &[accept]);
     let mut broken = ours.fields();
     broken[0].1 = "not.a.token";
     let answers = vec![
         ("missing_credential", proxy.send("GET /page?secret-query", &[accept]).await),
         ("malformed_token", proxy.send("GET /page", &with(&broken, &[accept])).await),
+        ("wrong_signer", proxy.send("GET /page", &with(&neighbours.fields(), &[accept])).await),
         ("unknown_key", proxy.send("GET /page", &foreign_key).await),
         ("not_allowed", proxy.send("GET /page", &with(&outsider.fields(), &[accept])).await),
         ("cross_site", proxy.send("POST /page", &with(&ours.fields(), &origin)).await),
@@ -421,9 +431,24 @@ async fn refusals(accept: &str) -> Vec<(&'static str, Answer)> {
     ];
     assert!(upstream.unasked().is_empty());
     for (code, answer) in &answers {
-        let sent = [&ours, &outsider, &theirs].into_iter().flat_map(|tokens| tokens.fields().map(|(_, value)| value));
-        let hosts = [upstream.address.to_string(), gone.to_string(), gone.port().to_string()];
-        let words = ["ann@", "eve@", "staff", "sub-of-eve", "secret", "not.a.token", "evil.example", "hyper", "arn:"];
+        let sent = [&ours, &outsider, &theirs, &neighbours]
+            .into_iter()
+            .flat_map(|tokens| tokens.fields().map(|(_, value)| value));
+        let hosts = [upstream.address.to_string(), gone.to_string(), format!(":{}", gone.port())];
+        let words = [
+            "ann@",
+            "eve@",
+            "staff",
+            "sub-of-eve",
+            "secret",
+            "not.a.token",
+            "evil.example",
+            "hyper",
+            "arn:",
+            "x-amzn",
+            "x-big",
+            "os error",
+        ];
         let whole = format!("{:?}{}", answer.fields, answer.text());
         for needle in sent.chain(hosts.iter().map(String::as_str)).chain(words) {
             assert!(!whole.contains(needle), "{code} tells {needle}: {whole}");

@@ -31,7 +31,7 @@ pub(crate) fn echo(seen: &Seen) -> Vec<u8> {
     head.into_bytes()
 }
 
-/// The signed-in form of a request: `extra` after the three identity fields.
-pub(crate) fn with<'a>(own: &[(&'a str, &'a str)], extra: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
-    own.iter().chain(extra).copied().collect()
+/// The fields of both, in order.
+pub(crate) fn with<'a>(first: &[(&'a str, &'a str)], then: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
+    first.iter().chain(then).copied().collect()
 }
