@@ -17,7 +17,7 @@ use http::{
     HeaderMap, HeaderValue, Response, StatusCode,
     header::{
         ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, CACHE_CONTROL,
-        CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION, ORIGIN, RETRY_AFTER, VARY, WWW_AUTHENTICATE,
+        CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, LOCATION, ORIGIN, RETRY_AFTER, VARY, WWW_AUTHENTICATE,
         X_CONTENT_TYPE_OPTIONS,
     },
 };
@@ -179,7 +179,7 @@ pub struct Petitioner {
     pub caller: Caller,
     safety: Safety,
     origin: Option<HeaderValue>,
-    host: Option<HeaderValue>,
+    authority: Option<String>,
     path: String,
     request_id: HeaderValue,
 }
@@ -193,11 +193,26 @@ impl Petitioner {
             caller: Caller::of(fields),
             safety: Safety::of(request.method()),
             origin: fields.get(ORIGIN).cloned(),
-            host: fields.get(http::header::HOST).cloned(),
+            authority: authority(request),
             path: request.uri().path().to_owned(),
             request_id,
         }
     }
+}
+
+/// The authority a request was sent to: HTTP/2 and absolute-form targets name it in the target, the others in `Host`.
+fn authority<B>(request: &http::Request<B>) -> Option<String> {
+    let in_target = request.uri().authority().map(http::uri::Authority::as_str);
+    in_target.or_else(|| request.headers().get(HOST)?.to_str().ok()).map(str::to_owned)
+}
+
+/// Whether two authorities name one host. A default port may be written or not; which scheme's it is does not matter,
+/// because TLS ends before us.
+fn same_host(left: &str, right: &str) -> bool {
+    let named = |authority| {
+        config::split_port(authority).map(|(host, port)| (host, port.filter(|port| !matches!(port, 80 | 443))))
+    };
+    named(left).is_some_and(|left| Some(left) == named(right))
 }
 
 /// How refusals look.
@@ -255,9 +270,9 @@ impl Refusals {
         if !matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
             return None;
         }
-        let same_host = authority.as_ref().is_none_or(|authority| {
-            petitioner.host.as_ref().is_some_and(|host| host.as_bytes().eq_ignore_ascii_case(authority.as_bytes()))
-        });
+        let same_host = authority
+            .as_ref()
+            .is_none_or(|authority| petitioner.authority.as_ref().is_some_and(|asked| same_host(asked, authority)));
         if same_host && petitioner.path == *path {
             return None;
         }
