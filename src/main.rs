@@ -4,7 +4,7 @@ use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Args, Parser, Subcommand};
 use cognito_auth_proxy::{
-    commands::{ExitStatus, check, complain, healthcheck, run, say},
+    commands::{ExitStatus, check, healthcheck, run, say},
     config::{Config, Environment, FlagSetting, Flags},
 };
 
@@ -73,13 +73,10 @@ impl Settings {
 fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
-        Err(error) if error.use_stderr() => {
-            complain(error.render().ansi());
-            return ExitStatus::Usage.into();
-        }
-        Err(help) => {
-            say(help.render());
-            return ExitStatus::Fine.into();
+        Err(answer) => {
+            // Help and version on standard output, usage errors on standard error; in colour on a terminal only.
+            let _closed = answer.print();
+            return if answer.use_stderr() { ExitStatus::Usage } else { ExitStatus::Fine }.into();
         }
     };
     let environment = Environment::from_process();

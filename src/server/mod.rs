@@ -31,11 +31,11 @@ pub use listener::bind;
 
 use crate::ingress::Connection;
 
-/// The longest head of a request, all fields together (an ALB sends at most 64 KiB and a request line of 16 KiB).
-const MAX_HEAD: usize = 80 * 1024;
+/// How much of a head is read at all: more than `ingress` admits, so that what is too large is refused there, in words.
+const MAX_HEAD: usize = 128 * 1024;
 
-/// The most fields a request may have.
-const MAX_FIELDS: usize = 200;
+/// How many fields are read at all; `ingress` admits fewer.
+const MAX_FIELDS: usize = 400;
 
 /// The most requests at a time on one HTTP/2 connection.
 const MAX_STREAMS: u32 = 250;

@@ -3,7 +3,7 @@
 //! A member we know that stands twice is refused, and so is text that is not UTF-8. Text keeps what JSON allows in it,
 //! line breaks and NUL included: whoever writes it into a header, a log or a page has to encode it.
 
-use std::fmt;
+use std::{collections::HashSet, fmt};
 
 use serde::{
     Deserialize, Deserializer,
@@ -126,13 +126,9 @@ pub(super) fn groups(json: &[u8], claim: &str) -> Result<Vec<String>, Malformati
     let mut deserializer = serde_json::Deserializer::from_slice(json);
     let found = NamedClaim(claim).deserialize(&mut deserializer).map_err(|_| Malformation::Payload)?;
     deserializer.end().map_err(|_| Malformation::Payload)?;
-    let mut groups: Vec<String> = Vec::new();
-    for group in found.unwrap_or_default().0 {
-        if !group.is_empty() && !groups.contains(&group) {
-            groups.push(group);
-        }
-    }
-    Ok(groups)
+    let mut seen = HashSet::new();
+    let named = found.unwrap_or_default().0.into_iter();
+    Ok(named.filter(|group| !group.is_empty() && seen.insert(group.clone())).collect())
 }
 
 /// Derived types also read themselves from arrays; a header or payload is an object.

@@ -8,6 +8,19 @@
     reason = "a test fails by panicking"
 )]
 
+mod attacks;
+mod binary;
+mod connections;
+mod cross_site;
+mod drain;
+mod forwarding;
+mod headers;
+mod http2;
+mod logs;
+mod malformed;
+mod routes;
 mod story;
+mod streaming;
 mod support;
 mod trust;
+mod websocket;

@@ -18,7 +18,7 @@ async fn a_key_is_fetched_once() {
 
 #[tokio::test]
 async fn what_the_endpoint_denies_is_unknown_and_not_asked_again_for_a_while() {
-    for status in [StatusCode::BAD_REQUEST, StatusCode::FORBIDDEN, StatusCode::NOT_FOUND, StatusCode::GONE] {
+    for status in [StatusCode::FORBIDDEN, StatusCode::NOT_FOUND, StatusCode::GONE] {
         let fixture = Fixture::start().await;
         let keys = fixture.alb_keys();
         fixture.endpoint.set_fault(Fault::Status(status));

@@ -12,7 +12,7 @@ use super::*;
 use crate::dev::{Fault, fixture::*};
 
 /// Every way of answering 200 without giving a key, and of giving no answer.
-const NO_KEY: [Fault; 9] = [
+const NO_KEY: [Fault; 11] = [
     Fault::Down,
     Fault::Html,
     Fault::WrongKind,
@@ -21,6 +21,8 @@ const NO_KEY: [Fault; 9] = [
     Fault::Twice,
     Fault::Status(StatusCode::INTERNAL_SERVER_ERROR),
     Fault::Status(StatusCode::TOO_MANY_REQUESTS),
+    Fault::Status(StatusCode::PROXY_AUTHENTICATION_REQUIRED),
+    Fault::Status(StatusCode::BAD_REQUEST),
     Fault::Status(StatusCode::NO_CONTENT),
 ];
 
