@@ -6,6 +6,7 @@
 # Run by hand, on a machine doing nothing else; needs wrk, nginx, curl and two cores. Each of the two has one worker on the
 # first core; wrk and the upstream (nginx with a 64-byte answer) share the second. A round is one run of each, so that
 # what drifts, drifts for both; medians are compared. CPU time is the process's own, from /proc/<pid>/stat.
+# nginx writes no access log; ours does (to a file) unless the script is run with COGNITO_AUTH_LOG_ACCESS=false.
 set -euo pipefail
 
 rounds=${1:-5} seconds=${2:-5} connections=${3:-64}
