@@ -8,6 +8,7 @@ use aws_lc_rs::{
 use cognito_auth_proxy::dev::{Issuer, KeyEndpoint, Parties, TokenShape};
 use p256::ecdsa::Signature;
 use serde_json::{Value, json};
+use tokio_util::task::TaskTracker;
 
 use crate::support::{
     door::{Door, with_data},
@@ -229,7 +230,7 @@ async fn a_token_does_not_say_where_its_key_is() {
     let door = Door::new().await;
     let attacker = Issuer::generate(Parties::default()).unwrap();
     let (endpoint, serving) = KeyEndpoint::bind(&attacker).await.unwrap();
-    tokio::spawn(serving);
+    TaskTracker::new().spawn(serving);
     let jwk: Value = serde_json::from_str(&attacker.jwks()).unwrap();
     let pointed = |draft: Draft| {
         draft.but(|draft| {
