@@ -5,12 +5,16 @@ use std::process::Command;
 #[expect(clippy::disallowed_methods, reason = "the build's environment, not the program's")]
 fn main() {
     println!("cargo::rerun-if-env-changed=COGNITO_AUTH_PROXY_COMMIT");
-    println!("cargo::rerun-if-changed=.git/HEAD");
-    let commit = std::env::var("COGNITO_AUTH_PROXY_COMMIT").ok().filter(|commit| !commit.is_empty()).or_else(from_git);
+    // The log of HEAD changes with every commit and checkout; HEAD itself only names a branch.
+    if let Some(log) = git(&["rev-parse", "--git-path", "logs/HEAD"]) {
+        println!("cargo::rerun-if-changed={log}");
+    }
+    let given = std::env::var("COGNITO_AUTH_PROXY_COMMIT").ok().filter(|commit| !commit.is_empty());
+    let commit = given.or_else(|| git(&["rev-parse", "--short=12", "HEAD"]));
     println!("cargo::rustc-env=COGNITO_AUTH_PROXY_COMMIT={}", commit.as_deref().unwrap_or("unknown commit"));
 }
 
-fn from_git() -> Option<String> {
-    let output = Command::new("git").args(["rev-parse", "--short=12", "HEAD"]).output().ok()?;
+fn git(arguments: &[&str]) -> Option<String> {
+    let output = Command::new("git").args(arguments).output().ok()?;
     output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
