@@ -3,6 +3,7 @@
 
 use std::{net::SocketAddr, time::Duration};
 
+use cognito_auth_proxy::dev::User;
 use socket2::{Domain, Socket, Type};
 use tokio::{
     io::{AsyncRead, AsyncWrite, copy_bidirectional},
@@ -136,10 +137,15 @@ async fn a_client_that_waits_for_100_gets_it_once_the_request_was_admitted() {
 async fn a_refused_upload_is_never_asked_for() {
     let upstream = Upstream::start().await;
     let proxy = Proxy::start(&upstream).await;
-    let mut wire = Wire::connect(proxy.address).await;
-    wire.send(request("PUT /upload", &[SCRIPT, ("Expect", "100-continue"), ("Content-Length", "4")])).await;
-    let answer = wire.answer().await;
-    assert_eq!((answer.status, answer.code().as_str()), (401, "missing_credential"), "the first head is the last");
+    // The second is refused late: its keys have to be fetched first.
+    let stranger = proxy.issuer.tokens(&User::new("some-stranger", "eve@example.com"));
+    for (credential, status, code) in [(&[][..], 401, "missing_credential"), (&stranger.fields(), 403, "not_allowed")] {
+        let fields = [&[SCRIPT, ("Expect", "100-continue"), ("Content-Length", "4")], credential].concat();
+        let mut wire = Wire::connect(proxy.address).await;
+        wire.send(request("PUT /upload", &fields)).await;
+        let answer = wire.answer().await;
+        assert_eq!((answer.status, answer.code().as_str()), (status, code), "the first head is the last");
+    }
     assert!(upstream.unasked().is_empty());
 }
 
