@@ -63,35 +63,7 @@ impl Decision {
     }
 }
 
-/// Why it was decided so.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Reason {
-    /// The rule that admitted the user.
-    Granted(Grant),
-    /// There was nothing to decide.
-    None,
-    /// The code of the refusal.
-    Refused(&'static str),
-}
-
-impl Reason {
-    const fn code(&self) -> Option<&'static str> {
-        match self {
-            Self::Refused(code) => Some(code),
-            Self::Granted(_) | Self::None => None,
-        }
-    }
-
-    const fn grant(&self) -> Option<&Grant> {
-        match self {
-            Self::Granted(grant) => Some(grant),
-            Self::None | Self::Refused(_) => None,
-        }
-    }
-}
-
 /// What is noted of one request while it goes its way; dropping it writes the line.
-#[derive(Debug)]
 pub struct Record {
     policy: AccessPolicy,
     request_id: HeaderValue,
@@ -102,8 +74,10 @@ pub struct Record {
     pub client: Option<IpAddr>,
     /// What was decided.
     pub decision: Decision,
-    /// Why.
-    pub reason: Reason,
+    /// The rule that admitted the user.
+    pub granted_by: Option<Grant>,
+    /// The code of a refusal.
+    pub refusal: Option<&'static str>,
     /// Who asked, once verified.
     pub profile: Option<Arc<Profile>>,
     head: Option<(StatusCode, Instant)>,
@@ -133,7 +107,8 @@ impl Record {
             began: Instant::now(),
             client: None,
             decision: Decision::Undecided,
-            reason: Reason::None,
+            granted_by: None,
+            refusal: None,
             profile: None,
             head: None,
             bytes_out: 0,
@@ -143,10 +118,13 @@ impl Record {
 
     /// The request was refused. The reason's chain goes to its own line: it may name hosts, which no client sees.
     pub fn refused(&mut self, rejection: &Rejection) {
-        self.decision = Decision::Deny;
-        self.reason = Reason::Refused(rejection.code());
+        // What was decided stays: the application's failure after that is not a decision on the user.
+        if self.decision == Decision::Undecided {
+            self.decision = Decision::Deny;
+        }
+        self.refusal = Some(rejection.code());
         let request_id = self.request_id.to_str().unwrap_or_default();
-        if rejection.status().is_server_error() {
+        if rejection.is_fault() {
             warn!(request_id, code = rejection.code(), cause = rejection.chain(), "request not answered");
         } else {
             debug!(request_id, code = rejection.code(), cause = rejection.chain(), "request refused");
@@ -174,10 +152,16 @@ impl Record {
     }
 }
 
+impl std::fmt::Debug for Record {
+    /// The target holds a query, which is nobody's business.
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Record").field("request_id", &self.request_id).finish_non_exhaustive()
+    }
+}
+
 impl Drop for Record {
     fn drop(&mut self) {
-        let refused = self.decision == Decision::Deny;
-        if self.policy.lines == AccessLog::Refusals && !refused {
+        if self.policy.lines == AccessLog::Refusals && self.refusal.is_none() {
             return;
         }
         let status = self.head.map(|(status, _)| status.as_u16());
@@ -192,8 +176,8 @@ impl Drop for Record {
             path = shortened(self.target.path()),
             status,
             decision = self.decision.name(),
-            reason = self.reason.code(),
-            granted_by = self.reason.grant().map(tracing::field::display),
+            reason = self.refusal,
+            granted_by = self.granted_by.as_ref().map(tracing::field::display),
             subject = self.profile.as_ref().map(|profile| profile.subject.as_str()),
             email,
             client = self.client.map(tracing::field::display),

@@ -7,7 +7,7 @@ use http::{Request, Response};
 use hyper::body::Incoming;
 
 use crate::{
-    access::{AccessPolicy, Decision, Reason, Record},
+    access::{AccessPolicy, Decision, Record},
     authenticator::{Authenticator, Credential},
     authoriser::{Authorised, LiveAuthoriser, Permit},
     endpoints::{Endpoints, Logout, Relogins, for_method},
@@ -73,7 +73,7 @@ impl Gateway {
                 Err(rejection) => {
                     let relogin = self.relogins.offer(&rejection, &inbound, petitioner.caller).ok_or(rejection)?;
                     record.decision = Decision::Deny;
-                    record.reason = Reason::Refused(TOKEN_EXPIRED);
+                    record.refusal = Some(TOKEN_EXPIRED);
                     return Ok(own(relogin));
                 }
             },
@@ -96,7 +96,7 @@ impl Gateway {
             return Err(Rejection::CrossSite);
         }
         let authorised = self.authoriser.load().authorise(identity)?;
-        record.reason = Reason::Granted(authorised.granted_by().clone());
+        record.granted_by = Some(authorised.granted_by().clone());
         Ok(authorised)
     }
 
@@ -109,7 +109,10 @@ impl Gateway {
         if !endpoint.allows(&inbound.head.method) {
             return Err(Rejection::MethodNotAllowed);
         }
-        record.decision = Decision::Own;
+        if endpoint == Endpoint::Ready {
+            // "Not ready" is an answer, not a refusal.
+            record.decision = Decision::Own;
+        }
         let response = match endpoint {
             Endpoint::Health => self.endpoints.health(),
             Endpoint::Jwks => self.endpoints.jwks(),
@@ -121,6 +124,7 @@ impl Gateway {
             Endpoint::Ready => self.endpoints.ready().await?,
             Endpoint::Unknown => return Err(Rejection::NotFound),
         };
+        record.decision = Decision::Own;
         Ok(for_method(&inbound.head.method, response))
     }
 }

@@ -4,7 +4,7 @@ use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Args, Parser, Subcommand};
 use cognito_auth_proxy::{
-    commands::{ExitStatus, check, complain, healthcheck, run, say},
+    commands::{ExitStatus, check, healthcheck, run, say},
     config::{Config, Environment, FlagSetting, Flags},
 };
 
@@ -73,13 +73,10 @@ impl Settings {
 fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
-        Err(error) if error.use_stderr() => {
-            complain(error.render().ansi());
-            return ExitStatus::Usage.into();
-        }
-        Err(help) => {
-            say(help.render());
-            return ExitStatus::Fine.into();
+        Err(answer) => {
+            // Help and version on standard output, usage errors on standard error; in colour on a terminal only.
+            let _closed = answer.print();
+            return if answer.use_stderr() { ExitStatus::Usage } else { ExitStatus::Fine }.into();
         }
     };
     let environment = Environment::from_process();
@@ -88,18 +85,14 @@ fn main() -> ExitCode {
             let behind = if arguments.dev_sample { run::Behind::Sample } else { run::Behind::Application };
             run::execute(arguments.settings.into_flags(), &environment, behind)
         }
-        Command::Check(settings) => with_config(settings, &environment, |config| {
-            say(check::render(config));
-            ExitStatus::Fine
-        }),
-        Command::Healthcheck(settings) => with_config(settings, &environment, healthcheck::execute),
+        Command::Check(settings) => match Config::load(&settings.into_flags(), &environment) {
+            Ok(config) => {
+                say(check::render(&config));
+                ExitStatus::Fine
+            }
+            Err(errors) => run::refused(&errors),
+        },
+        Command::Healthcheck(settings) => healthcheck::execute(&settings.into_flags(), &environment),
     };
     status.into()
-}
-
-fn with_config(settings: Settings, environment: &Environment, then: impl Fn(&Config) -> ExitStatus) -> ExitStatus {
-    match Config::load(&settings.into_flags(), environment) {
-        Ok(config) => then(&config),
-        Err(errors) => run::refused(&errors),
-    }
 }

@@ -16,6 +16,12 @@ button{padding:.5rem 1rem}";
 pub const CONTENT_SECURITY_POLICY: &str =
     "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
+/// The same for a page whose form is answered with redirects to `targets`: browsers apply `form-action` to these too.
+#[must_use]
+pub fn form_security_policy(targets: &str) -> String {
+    CONTENT_SECURITY_POLICY.replace("form-action 'self'", &format!("form-action 'self' {targets}"))
+}
+
 /// A refusal in words. `code` and `request_id` let the reader's administrator find the log line.
 #[must_use]
 pub fn refusal(status: StatusCode, code: &str, request_id: &str) -> String {
@@ -79,7 +85,7 @@ fn words(status: StatusCode) -> (&'static str, &'static str) {
         403 => ("No access", "You are signed in, but this application is not open to you. Ask its owner for access."),
         404 => ("Not found", "There is nothing at this address."),
         502 => ("Application not reachable", "The application behind this address does not answer. Try again soon."),
-        503 => ("Not available", "Your sign-in cannot be checked at the moment. Try again in a few seconds."),
+        503 => ("Not available", "The service cannot answer at the moment. Try again in a few seconds."),
         504 => ("No answer", "The application took too long to answer."),
         _ => ("Request refused", "The request could not be handled."),
     }

@@ -1,11 +1,8 @@
 //! Whether this process should get requests: not while draining, not while the application refuses connections.
 
-use std::{
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
-use tokio::time::Instant;
+use tokio::{sync::Mutex, time::Instant};
 
 use crate::{
     rejection::Rejection,
@@ -33,7 +30,7 @@ enum Probe {
 impl Readiness {
     /// Asks `upstream`, unless `stage` already says no.
     #[must_use]
-    pub const fn new(stage: Stage, upstream: Arc<Upstream>) -> Self {
+    pub fn new(stage: Stage, upstream: Arc<Upstream>) -> Self {
         Self { stage, upstream, last: Mutex::new(None) }
     }
 
@@ -48,9 +45,10 @@ impl Readiness {
         }
     }
 
+    /// Asks the application, once for all who want to know: they wait for one probe, and this lock is made for that.
     async fn probe(&self) -> Probe {
-        let last = *self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        match last {
+        let mut last = self.last.lock().await;
+        match *last {
             Some((at, probe)) if at.elapsed() < BELIEVED_FOR => return probe,
             Some(_) | None => {}
         }
@@ -58,7 +56,7 @@ impl Readiness {
             Ok(()) => Probe::Accepting,
             Err(_) => Probe::Refusing,
         };
-        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), probe));
+        *last = Some((Instant::now(), probe));
         probe
     }
 }

@@ -5,7 +5,7 @@ use std::error::Error as _;
 use crate::{
     authenticator::{AuthenticationError, CredentialError},
     authoriser::Denial,
-    config::{self, Origin, RefusedNavigation, RejectionMode},
+    config::{self, Origin, RefusedNavigation, RejectionMode, split_port},
     ingress::{Caller, Malformed, Safety},
     keys::KeyError,
     pages,
@@ -67,14 +67,19 @@ impl Rejection {
         match self {
             Self::Authentication(error) => status_of(error),
             Self::CrossSite | Self::Denied(_) => StatusCode::FORBIDDEN,
-            Self::Malformed(Malformed::FieldTooLong { .. }) => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            Self::Malformed(Malformed::FieldTooLong { .. } | Malformed::FieldsTooLarge) => {
+                StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE
+            }
+            Self::Malformed(Malformed::TargetTooLong) => StatusCode::URI_TOO_LONG,
             Self::Malformed(Malformed::UnsupportedMethod) | Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::Malformed(
                 Malformed::AmbiguousAuthority
                 | Malformed::ContentOnUpgrade
                 | Malformed::MissingAuthority
+                | Malformed::TransferCoding
                 | Malformed::UnsupportedTarget,
-            ) => StatusCode::BAD_REQUEST,
+            )
+            | Self::Upstream(UpstreamError::RequestBody(_)) => StatusCode::BAD_REQUEST,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::Draining | Self::UpstreamNotReady => StatusCode::SERVICE_UNAVAILABLE,
             Self::Upstream(UpstreamError::ConnectTimeout | UpstreamError::ResponseTimeout) => {
@@ -95,14 +100,18 @@ impl Rejection {
             Self::CrossSite => "cross_site",
             Self::Denied(_) => "not_allowed",
             Self::Draining => "draining",
-            Self::Malformed(Malformed::FieldTooLong { .. }) => "too_large",
+            Self::Malformed(Malformed::FieldTooLong { .. } | Malformed::FieldsTooLarge | Malformed::TargetTooLong) => {
+                "too_large"
+            }
             Self::Malformed(
                 Malformed::AmbiguousAuthority
                 | Malformed::ContentOnUpgrade
                 | Malformed::MissingAuthority
+                | Malformed::TransferCoding
                 | Malformed::UnsupportedMethod
                 | Malformed::UnsupportedTarget,
-            ) => "bad_request",
+            )
+            | Self::Upstream(UpstreamError::RequestBody(_)) => "bad_request",
             Self::MethodNotAllowed => "method_not_allowed",
             Self::NotFound => "not_found",
             Self::Upstream(UpstreamError::ConnectTimeout | UpstreamError::ResponseTimeout) => "upstream_timeout",
@@ -112,6 +121,13 @@ impl Rejection {
             | Self::UpstreamNotReady => "upstream_unreachable",
             Self::Upstream(UpstreamError::Assertion(_)) => "internal",
         }
+    }
+
+    /// Whether an operator has to look: something of ours, of the application or of the key endpoints failed. Saying
+    /// that one is not ready is no fault.
+    #[must_use]
+    pub fn is_fault(&self) -> bool {
+        self.status().is_server_error() && !matches!(self, Self::Draining | Self::UpstreamNotReady)
     }
 
     /// The reason and its causes, for the log.
@@ -179,7 +195,8 @@ pub struct Petitioner {
     pub caller: Caller,
     safety: Safety,
     origin: Option<HeaderValue>,
-    authority: Option<String>,
+    /// Lower-cased, without a port: a load balancer may append one.
+    host: Option<String>,
     path: String,
     request_id: HeaderValue,
 }
@@ -189,30 +206,17 @@ impl Petitioner {
     #[must_use]
     pub fn of<B>(request: &http::Request<B>, request_id: HeaderValue) -> Self {
         let fields = request.headers();
+        let authority = request.uri().authority().map(http::uri::Authority::as_str);
+        let host = fields.get(HOST).and_then(|host| host.to_str().ok()).or(authority);
         Self {
             caller: Caller::of(fields),
             safety: Safety::of(request.method()),
             origin: fields.get(ORIGIN).cloned(),
-            authority: authority(request),
+            host: host.and_then(split_port).map(|(host, _)| host),
             path: request.uri().path().to_owned(),
             request_id,
         }
     }
-}
-
-/// The authority a request was sent to: HTTP/2 and absolute-form targets name it in the target, the others in `Host`.
-fn authority<B>(request: &http::Request<B>) -> Option<String> {
-    let in_target = request.uri().authority().map(http::uri::Authority::as_str);
-    in_target.or_else(|| request.headers().get(HOST)?.to_str().ok()).map(str::to_owned)
-}
-
-/// Whether two authorities name one host. A default port may be written or not; which scheme's it is does not matter,
-/// because TLS ends before us.
-fn same_host(left: &str, right: &str) -> bool {
-    let named = |authority| {
-        config::split_port(authority).map(|(host, port)| (host, port.filter(|port| !matches!(port, 80 | 443))))
-    };
-    named(left).is_some_and(|left| Some(left) == named(right))
 }
 
 /// How refusals look.
@@ -226,7 +230,12 @@ pub struct Refusals {
 #[derive(Debug)]
 enum Redirect {
     None,
-    To { location: HeaderValue, authority: Option<String>, path: String },
+    /// `host` is `None` where only a path was configured.
+    To {
+        location: HeaderValue,
+        host: Option<String>,
+        path: String,
+    },
 }
 
 impl Refusals {
@@ -237,8 +246,8 @@ impl Refusals {
             RefusedNavigation::BuiltInPage => Redirect::None,
             RefusedNavigation::Redirect(url) => match HeaderValue::from_str(url.as_str()) {
                 Ok(location) => {
-                    let (authority, path) = url.parts();
-                    Redirect::To { location, authority, path }
+                    let (host, path) = url.parts();
+                    Redirect::To { location, host, path }
                 }
                 Err(_) => Redirect::None,
             },
@@ -262,7 +271,7 @@ impl Refusals {
 
     /// Only 401 and 403 redirect, and never to the page that was refused: that would loop.
     fn redirection(&self, status: StatusCode, petitioner: &Petitioner) -> Option<Response<Bytes>> {
-        let Redirect::To { location, authority, path } = &self.redirect else { return None };
+        let Redirect::To { location, host, path } = &self.redirect else { return None };
         match (self.mode, petitioner.caller) {
             (RejectionMode::Status, _) | (RejectionMode::Auto, Caller::Script) => return None,
             (RejectionMode::Auto, Caller::Navigation) | (RejectionMode::Redirect, _) => {}
@@ -270,9 +279,7 @@ impl Refusals {
         if !matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
             return None;
         }
-        let same_host = authority
-            .as_ref()
-            .is_none_or(|authority| petitioner.authority.as_ref().is_some_and(|asked| same_host(asked, authority)));
+        let same_host = host.as_ref().is_none_or(|host| petitioner.host.as_ref() == Some(host));
         if same_host && petitioner.path == *path {
             return None;
         }

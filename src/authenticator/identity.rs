@@ -40,7 +40,7 @@ impl fmt::Debug for Profile {
 
 /// A verified user. Made only by the [`Authenticator`](super::Authenticator); used up by the authoriser.
 ///
-/// ```compile_fail
+/// ```compile_fail,E0624
 /// fn forge(profile: std::sync::Arc<cognito_auth_proxy::authenticator::Profile>) {
 ///     cognito_auth_proxy::authenticator::Identity::assertion(profile);
 /// }

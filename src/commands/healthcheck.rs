@@ -7,17 +7,25 @@ use std::{
 };
 
 use super::{ExitStatus, complain};
-use crate::config::{AdminListener, Config};
+use crate::config::{AdminListener, Config, Environment, Flags};
 
 /// Below the shortest time-out a container platform gives a health check (2 s).
 const PATIENCE: Duration = Duration::from_millis(1500);
 
-/// Asks the admin listener, or the main one where that is off.
+/// Asks the admin listener, or the main one where that is off. Anything but a good answer is exit code 1, the one code
+/// besides 0 that container platforms define.
 #[must_use]
-pub fn execute(config: &Config) -> ExitStatus {
-    let (address, path) = match config.server.admin {
+pub fn execute(flags: &Flags, environment: &Environment) -> ExitStatus {
+    let server = match Config::load_server(flags, environment) {
+        Ok(server) => server,
+        Err(errors) => {
+            complain(errors);
+            return ExitStatus::Failed;
+        }
+    };
+    let (address, path) = match server.admin {
         AdminListener::On(address) => (address, "/health".to_owned()),
-        AdminListener::Off => (config.server.listen, format!("{}/health", config.server.reserved_prefix.as_str())),
+        AdminListener::Off => (server.listen, format!("{}/health", server.reserved_prefix.as_str())),
     };
     match ask(reachable(address), &path) {
         Ok(status) if status.starts_with("HTTP/1.1 200") => ExitStatus::Fine,

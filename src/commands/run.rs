@@ -1,4 +1,4 @@
-//! `run`: serves until SIGTERM or SIGINT.
+//! `run`: serves until SIGTERM or SIGINT, then drains, until a second signal at the longest.
 
 use std::{error::Error, io};
 
@@ -7,7 +7,7 @@ use tokio::{
     signal::unix::{Signal, SignalKind, signal},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use super::{ExitStatus, complain, say};
 use crate::{
@@ -75,9 +75,23 @@ async fn serve(mut flags: Flags, environment: &Environment, behind: Behind) -> E
             ));
         }
     }
-    app.run(signals.first()).await;
+    serve_until_signalled(app, &mut signals).await;
     stop.cancel();
     ExitStatus::Fine
+}
+
+/// The first signal begins the drain, a second one ends it: whoever waits at a terminal need not wait for it.
+async fn serve_until_signalled(app: App, signals: &mut Signals) {
+    let draining = CancellationToken::new();
+    let signalled = async {
+        info!(signal = signals.next().await, "stopping");
+        draining.cancel();
+        warn!(signal = signals.next().await, "signalled again, closing what is open");
+    };
+    tokio::select! {
+        () = app.run(draining.cancelled()) => {}
+        () = signalled => {}
+    }
 }
 
 /// Binds the sample's port and points the configuration at it.
@@ -126,11 +140,10 @@ impl Signals {
         Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
     }
 
-    async fn first(&mut self) {
-        let name = tokio::select! {
+    async fn next(&mut self) -> &'static str {
+        tokio::select! {
             _ = self.terminate.recv() => "SIGTERM",
             _ = self.interrupt.recv() => "SIGINT",
-        };
-        info!(signal = name, "stopping");
+        }
     }
 }

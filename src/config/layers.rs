@@ -188,9 +188,8 @@ impl Layers {
     }
 }
 
-/// Warns of each variable that begins like ours and is none of ours: other tools of the family share the prefix, so it
-/// is no error.
-pub(super) fn warn_of_unknown_variables(environment: &Environment, findings: &mut Findings) {
+/// Refuses each variable that begins like ours and is none: a misspelt `…_REQUIRE_ALL` would loosen the policy.
+pub(super) fn refuse_unknown_variables(environment: &Environment, findings: &mut Findings) {
     let secret_files: Vec<String> =
         KEYS.iter().filter(|key| key.kind == Kind::Secret).map(|key| format!("{}_FILE", key.environment)).collect();
     let known: Vec<&str> = KEYS
@@ -202,10 +201,9 @@ pub(super) fn warn_of_unknown_variables(environment: &Environment, findings: &mu
     for name in environment.own_names().filter(|name| !known.contains(name)) {
         // Compared without the prefix, which every name shares and which would make all of them near.
         let bare = |name| str::strip_prefix(name, PREFIX).unwrap_or(name);
-        let meant = suggestion::nearest(bare(name), known.iter().map(|name| bare(name)))
-            .map(|meant| format!("; did you mean {PREFIX}{meant}?"));
-        let name = name.escape_debug();
-        findings
-            .warn(format!("{name} is not a variable of this program and has no effect{}", meant.unwrap_or_default()));
+        let suggestion = suggestion::nearest(bare(name), known.iter().map(|name| bare(name)))
+            .map(|meant| format!("{PREFIX}{meant}"));
+        let shown = name.escape_debug().to_string();
+        findings.refuse_at(&shown, Layer::Environment(shown.clone()), Fault::Unknown { suggestion });
     }
 }

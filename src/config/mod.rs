@@ -36,6 +36,9 @@ pub use values::*;
 use interlock::Surroundings;
 use layers::Layers;
 
+/// Read where no other configuration file is named.
+const SYSTEM_FILE: &str = "/etc/cognito-auth-proxy/config.toml";
+
 /// What the command line gave.
 #[derive(Debug, Clone, Default)]
 pub struct Flags {
@@ -72,16 +75,26 @@ impl Config {
     /// Every problem of every layer at once; then nothing may be served.
     pub fn load(flags: &Flags, environment: &Environment) -> Result<Self, ConfigErrors> {
         let places = Places {
-            system_file: Path::new("/etc/cognito-auth-proxy/config.toml"),
+            system_file: Path::new(SYSTEM_FILE),
             // Empty: paths are then resolved by the operating system, which starts at the working directory.
             working_directory: Path::new(""),
         };
         Self::load_at(flags, environment, &places)
     }
 
+    /// Reads only where the process listens: for asking a running one, whose other settings may have changed on disk.
+    ///
+    /// # Errors
+    ///
+    /// Every problem of that section, and what makes a layer unreadable.
+    pub fn load_server(flags: &Flags, environment: &Environment) -> Result<Server, ConfigErrors> {
+        let (raw, mut findings) = Layers::read(flags, environment, Path::new(SYSTEM_FILE)).into_raw()?;
+        parse::server(&raw, &mut findings).ok_or_else(|| findings.into_errors())
+    }
+
     fn load_at(flags: &Flags, environment: &Environment, places: &Places<'_>) -> Result<Self, ConfigErrors> {
         let (raw, mut findings) = Layers::read(flags, environment, places.system_file).into_raw()?;
-        layers::warn_of_unknown_variables(environment, &mut findings);
+        layers::refuse_unknown_variables(environment, &mut findings);
         let surroundings = Surroundings::read(environment, &mut findings);
         parse::config(&raw, &surroundings, places.working_directory, findings)
     }

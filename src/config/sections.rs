@@ -141,8 +141,10 @@ pub enum Preset {
 pub enum AlbHeaders {
     /// Removed.
     Drop,
-    /// Put back after verification.
+    /// All three put back after verification.
     PassVerified,
+    /// Put back but for the access token, which is not verified where groups come from the load balancer's token.
+    PassVerifiedData,
 }
 
 /// What makes a presented token good.

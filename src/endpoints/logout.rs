@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::{
     HeaderValue, Method, Response, StatusCode,
-    header::{LOCATION, SET_COOKIE},
+    header::{CONTENT_SECURITY_POLICY, LOCATION, SET_COOKIE},
 };
 use url::form_urlencoded;
 
@@ -48,7 +48,11 @@ impl Logout {
                 return Err(Rejection::CrossSite);
             }
         } else if inbound.fetch_site == FetchSite::Foreign {
-            return Ok(html(StatusCode::OK, pages::confirm_logout(&self.action)));
+            let mut question = html(StatusCode::OK, pages::confirm_logout(&self.action));
+            if let Ok(policy) = HeaderValue::try_from(pages::form_security_policy(&self.form_targets())) {
+                question.headers_mut().insert(CONTENT_SECURITY_POLICY, policy);
+            }
+            return Ok(question);
         }
         let mut response = match self.next(client_id.unwrap_or(&self.client_id)) {
             Some(location) => {
@@ -62,6 +66,18 @@ impl Logout {
             response.headers_mut().append(SET_COOKIE, cookie);
         }
         Ok(response)
+    }
+
+    /// The origins the form's answer leads through.
+    fn form_targets(&self) -> String {
+        let cognito = match &self.cognito {
+            CognitoLogout::At(domain) => format!("https://{domain} "),
+            CognitoLogout::Off => String::new(),
+        };
+        match &self.landing {
+            RefusedNavigation::BuiltInPage => cognito,
+            RefusedNavigation::Redirect(url) => cognito + &url.source(),
+        }
     }
 
     /// Where the browser goes next; nowhere: the built-in page.

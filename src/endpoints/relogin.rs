@@ -3,6 +3,8 @@
 //! Without refresh tokens the load balancer keeps its session, and with it the dead token, for days (alb-facts 6.3).
 //! Ending its session cookie and asking for the same page again makes it start a new login.
 
+use std::collections::BTreeSet;
+
 use bytes::Bytes;
 use http::{
     HeaderValue, Method, Response, StatusCode, Uri,
@@ -72,14 +74,18 @@ impl ReturnTo {
     }
 }
 
+/// How many cookies beyond the usual shards are ended: whoever sends hundreds gets no answer of hundreds.
+const MOST_UNUSUAL: usize = 8;
+
 /// `Set-Cookie` values that end the load balancer's session: the bare name, the four shards it may use, and whatever
 /// else of that kind was sent.
 pub(super) fn expired_cookies(base: &str, sent: &[String]) -> Vec<HeaderValue> {
     let usual = [String::new(), "-0".to_owned(), "-1".to_owned(), "-2".to_owned(), "-3".to_owned()]
         .map(|shard| format!("{base}{shard}"));
+    let unusual: BTreeSet<&String> = sent.iter().filter(|name| !usual.contains(name)).take(MOST_UNUSUAL).collect();
     usual
         .iter()
-        .chain(sent.iter().filter(|name| !usual.contains(name)))
+        .chain(unusual)
         .filter_map(|name| {
             HeaderValue::try_from(format!(
                 "{name}=; Path=/; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Secure; HttpOnly"

@@ -64,9 +64,7 @@ impl Site {
                 Some(_) | None => Self::Foreign,
             };
         }
-        let fetch_site = text(fields, "sec-fetch-site").unwrap_or_default();
-        let foreign = fetch_site.eq_ignore_ascii_case("cross-site") || fetch_site.eq_ignore_ascii_case("same-site");
-        if foreign && !reads { Self::Foreign } else { Self::Own }
+        if !reads && FetchSite::of(fields) == FetchSite::Foreign { Self::Foreign } else { Self::Own }
     }
 }
 

@@ -14,7 +14,7 @@ mod upgrade;
 
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, Request, Uri,
-    header::{EXPECT, HOST},
+    header::{EXPECT, HOST, TRANSFER_ENCODING},
 };
 use thiserror::Error;
 
@@ -34,6 +34,15 @@ use crate::config::{Origin, Server, TrustedHops};
 /// The longest single field, value or name, that is read (an ALB sends none longer).
 pub const MAX_FIELD: usize = 16 * 1024;
 
+/// The longest request target (an ALB's limit for the whole request line).
+pub const MAX_TARGET: usize = 16 * 1024;
+
+/// The most bytes of all fields together (an ALB sends no more).
+pub const MAX_FIELDS_BYTES: usize = 64 * 1024;
+
+/// The most fields.
+pub const MAX_FIELDS: usize = 200;
+
 /// Why a request cannot be understood in one way only.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum Malformed {
@@ -49,9 +58,18 @@ pub enum Malformed {
         /// Its name.
         name: HeaderName,
     },
+    /// More than [`MAX_FIELDS`] or [`MAX_FIELDS_BYTES`].
+    #[error("the fields are too many or too long together")]
+    FieldsTooLarge,
     /// HTTP/1.0 without `Host`.
     #[error("the request names no host")]
     MissingAuthority,
+    /// A target over [`MAX_TARGET`].
+    #[error("the request target is longer than 16 KiB")]
+    TargetTooLong,
+    /// A transfer coding other than `chunked`: the application would get coded bytes that nobody declares.
+    #[error("the transfer coding is not understood")]
+    TransferCoding,
     /// `CONNECT`, `TRACE`: not for an application.
     #[error("the method is not forwarded")]
     UnsupportedMethod,
@@ -63,7 +81,6 @@ pub enum Malformed {
 /// A request with no identity, credential, connection or forwarding field of the client's left in it.
 ///
 /// What was taken out is kept beside it: the credential to be verified, the cookies' meaning, what trusted hops said.
-#[derive(Debug)]
 pub struct Inbound {
     /// Method, target, remaining fields.
     pub(crate) head: Head,
@@ -85,6 +102,13 @@ pub struct Inbound {
     pub(crate) request_id: HeaderValue,
 }
 
+impl std::fmt::Debug for Inbound {
+    /// Cookies, queries and the client's `Authorization` stay out of logs.
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Inbound").field("request_id", &self.request_id).finish_non_exhaustive()
+    }
+}
+
 /// What is known of a request beside its message.
 #[derive(Debug, Clone)]
 pub struct Arrival {
@@ -95,7 +119,6 @@ pub struct Arrival {
 }
 
 /// What goes on of the request's head.
-#[derive(Debug)]
 pub struct Head {
     /// The method.
     pub method: Method,
@@ -141,7 +164,8 @@ impl Inbound {
     /// The order matters: credentials are read before `Connection` is obeyed, or `Connection: x-amzn-oidc-data` would
     /// hide one; everything is removed before anything is set (`upstream`), or it would remove ours.
     pub fn sanitise(mut request: Request<RequestBody>, arrival: Arrival, hygiene: &Hygiene) -> Result<Self, Malformed> {
-        check_size(request.headers())?;
+        check_size(request.uri(), request.headers())?;
+        check_framing(request.headers())?;
         let host = forwarded::authority(request.uri(), request.headers())?;
         let handshake = Handshake::take_from(&mut request)?;
         let (parts, body) = request.into_parts();
@@ -180,10 +204,27 @@ impl Inbound {
     }
 }
 
-fn check_size(fields: &HeaderMap) -> Result<(), Malformed> {
-    match fields.iter().find(|(name, value)| name.as_str().len().max(value.len()) > MAX_FIELD) {
-        Some((name, _)) => Err(Malformed::FieldTooLong { name: name.clone() }),
-        None => Ok(()),
+fn check_size(target: &Uri, fields: &HeaderMap) -> Result<(), Malformed> {
+    if target.path_and_query().is_some_and(|target| target.as_str().len() > MAX_TARGET) {
+        return Err(Malformed::TargetTooLong);
+    }
+    let mut total = 0;
+    for (name, value) in fields {
+        if name.as_str().len().max(value.len()) > MAX_FIELD {
+            return Err(Malformed::FieldTooLong { name: name.clone() });
+        }
+        total += name.as_str().len() + value.len();
+    }
+    if fields.len() > MAX_FIELDS || total > MAX_FIELDS_BYTES { Err(Malformed::FieldsTooLarge) } else { Ok(()) }
+}
+
+/// hyper refuses what it cannot frame; a further coding under `chunked` it passes silently (RFC 9112 §6.1).
+fn check_framing(fields: &HeaderMap) -> Result<(), Malformed> {
+    let mut codings = fields.get_all(TRANSFER_ENCODING).iter();
+    match (codings.next(), codings.next()) {
+        (None, _) => Ok(()),
+        (Some(only), None) if only.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked") => Ok(()),
+        (Some(_), _) => Err(Malformed::TransferCoding),
     }
 }
 

@@ -57,6 +57,12 @@ impl Presented {
         presented
     }
 
+    /// The same without the access token, for where that is not verified.
+    #[must_use]
+    pub fn without_access_token(self) -> Self {
+        Self { access_token: Field::Absent, ..self }
+    }
+
     /// Whether nothing at all was presented, not even under an alias or an unknown `x-amzn-oidc-` name.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -9,7 +9,7 @@ use crate::config::ReservedPrefix;
 
 /// Proof that the route table lets a path through without any user. Made only by [`Routes::classify`].
 ///
-/// ```compile_fail
+/// ```compile_fail,E0624
 /// cognito_auth_proxy::ingress::PublicRoute::assertion();
 /// ```
 #[derive(Debug)]
@@ -72,7 +72,7 @@ impl Routes {
         if let Some(rest) = self.reserved.strip(path) {
             return Route::Own(Endpoint::named(rest));
         }
-        if self.reserved.strip(&resolve(path)).is_some() {
+        if could_mean(path, &self.reserved) {
             return Route::Own(Endpoint::Unknown);
         }
         if self.public.contains(path) { Route::Public(PublicRoute::assertion()) } else { Route::Protected }
@@ -102,31 +102,46 @@ impl Endpoint {
     }
 }
 
-/// What the most eager server would make of a path: percent-decoded until nothing changes, backslashes as slashes,
-/// parameters, empty and dot segments gone. Only for finding paths that *could* mean ours.
-fn resolve(path: &str) -> String {
+/// How many layers of percent-encoding are taken off. Nobody needs more than two, and each costs a pass.
+const MOST_LAYERS: usize = 4;
+
+/// Whether some server might read `path` as one under `reserved`: after any number of decodings, with backslashes as
+/// slashes, without parameters, empty or dot segments. A path that is still encoded after [`MOST_LAYERS`] might.
+fn could_mean(path: &str, reserved: &ReservedPrefix) -> bool {
     if !path.contains(['%', '\\', ';']) && !path.contains("//") && !path.contains("/.") {
-        return path.to_owned();
+        return false;
     }
-    let mut decoded = path.to_owned();
-    while decoded.contains('%') {
-        let next = percent_decode_str(&decoded).decode_utf8_lossy().into_owned();
-        if next == decoded {
-            break;
+    let mut layer = path.to_owned();
+    for _ in 0..MOST_LAYERS {
+        if passes_through(&layer, reserved) {
+            return true;
         }
-        decoded = next;
+        let next = percent_decode_str(&layer).decode_utf8_lossy().into_owned();
+        if next == layer {
+            return false;
+        }
+        layer = next;
     }
-    let mut segments: Vec<&str> = Vec::new();
-    for segment in decoded.split(['/', '\\']) {
+    true
+}
+
+/// Whether walking along `path` is at or under `reserved` at any step: servers disagree on what `..` takes away.
+fn passes_through(path: &str, reserved: &ReservedPrefix) -> bool {
+    let mut walked = String::with_capacity(path.len() + 1);
+    for segment in path.split(['/', '\\']) {
         match segment.split(';').next().unwrap_or_default() {
             "" | "." => {}
-            ".." => {
-                segments.pop();
+            ".." => walked.truncate(walked.rfind('/').unwrap_or(0)),
+            plain => {
+                walked.push('/');
+                walked.push_str(plain);
             }
-            plain => segments.push(plain),
+        }
+        if reserved.strip(&walked).is_some() {
+            return true;
         }
     }
-    format!("/{}", segments.join("/"))
+    false
 }
 
 #[cfg(test)]
@@ -187,13 +202,23 @@ mod tests {
             "/\\.auth/me",
             "/.%61uth/me",
             "/a/..;/.auth/me",
-            "/%2525252eauth/me",
+            "/%25252eauth/me",
+            "/%2eauth/../x",
+            "/%2eauth//../me",
+            "/.auth%2f..%2fx",
+            "/x/%2e%2e/.auth%5c..",
         ] {
             assert!(matches!(routes().classify(path), Route::Own(Endpoint::Unknown)), "{path}");
         }
         for path in ["/.authx", "/x/.auth/me", "/.aut", "/.auth%78"] {
             assert!(matches!(routes().classify(path), Route::Protected), "{path}");
         }
+    }
+
+    #[test]
+    fn endless_encoding_costs_a_few_passes_and_reaches_nobody() {
+        let path = format!("/%{}2e", "25".repeat(20_000));
+        assert!(matches!(routes().classify(&path), Route::Own(Endpoint::Unknown)));
     }
 
     proptest! {

@@ -39,5 +39,5 @@ fn is_websocket(method: &Method, version: Version, fields: &HeaderMap) -> bool {
     *method == Method::GET
         && version == Version::HTTP_11
         && super::caller::text(fields, "upgrade").is_some_and(|protocol| protocol.eq_ignore_ascii_case("websocket"))
-        && hop_by_hop::connection_options(fields).any(|option| option.eq_ignore_ascii_case("upgrade"))
+        && hop_by_hop::connection_options(fields).any(|option| option.eq_ignore_ascii_case(b"upgrade"))
 }

@@ -178,7 +178,8 @@ impl Shelf {
     }
 }
 
-/// The endpoint is an object store: what does not exist is 403 or 404 there. Being throttled says nothing of the key.
-fn denies_existence(status: StatusCode) -> bool {
-    status.is_client_error() && status != StatusCode::REQUEST_TIMEOUT && status != StatusCode::TOO_MANY_REQUESTS
+/// The endpoint is an object store: what does not exist is 403 or 404 there. Anything else, a proxy's 407 or being
+/// throttled, says nothing of the key.
+const fn denies_existence(status: StatusCode) -> bool {
+    matches!(status, StatusCode::FORBIDDEN | StatusCode::NOT_FOUND | StatusCode::GONE)
 }

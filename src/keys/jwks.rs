@@ -28,7 +28,9 @@ impl PoolKey {
         let (n, e) = (n?, e?);
         let components = RsaPublicKeyComponents { n: without_zeros(&n), e: without_zeros(&e) };
         let bits = components.n.len() * 8 - components.n.first()?.leading_zeros() as usize;
-        if !(2048..=8192).contains(&bits) {
+        // With the exponent 1 a signature is the message; an even one belongs to no RSA key.
+        let odd_above_one = components.e != [1] && components.e.last().is_some_and(|byte| byte % 2 == 1);
+        if !((2048..=8192).contains(&bits) && odd_above_one) {
             return None;
         }
         components.to_parsed_public_key(&RSA_PKCS1_2048_8192_SHA256).ok().map(Self)

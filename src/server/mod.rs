@@ -3,7 +3,17 @@
 mod drain;
 mod listener;
 
-use std::{convert::Infallible, future::Future, io, net::SocketAddr, time::Duration};
+use std::{
+    convert::Infallible,
+    future::Future,
+    io,
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use http::{Request, Response};
 use http_body::Body;
@@ -21,11 +31,11 @@ pub use listener::bind;
 
 use crate::ingress::Connection;
 
-/// The longest head of a request, all fields together (an ALB sends at most 64 KiB and a request line of 16 KiB).
-const MAX_HEAD: usize = 80 * 1024;
+/// How much of a head is read at all: more than `ingress` admits, so that what is too large is refused there, in words.
+const MAX_HEAD: usize = 128 * 1024;
 
-/// The most fields a request may have.
-const MAX_FIELDS: usize = 200;
+/// How many fields are read at all; `ingress` admits fewer.
+const MAX_FIELDS: usize = 400;
 
 /// The most requests at a time on one HTTP/2 connection.
 const MAX_STREAMS: u32 = 250;
@@ -52,6 +62,7 @@ pub struct Server {
     builder: auto::Builder<TaskExecutor>,
     connections: TaskTracker,
     stop_accepting: CancellationToken,
+    patience: Duration,
 }
 
 impl Server {
@@ -73,11 +84,11 @@ impl Server {
             .max_header_list_size(u32::try_from(MAX_HEAD).unwrap_or(u32::MAX))
             .keep_alive_interval(keep_alive_timeout)
             .keep_alive_timeout(keep_alive_timeout);
-        Self { builder, connections, stop_accepting }
+        Self { builder, connections, stop_accepting, patience: keep_alive_timeout }
     }
 
     /// Accepts until told to stop.
-    pub async fn serve<A: Answer>(&self, listener: TcpListener, answer: std::sync::Arc<A>) {
+    pub async fn serve<A: Answer>(&self, listener: TcpListener, answer: Arc<A>) {
         let Ok(local) = listener.local_addr() else { return };
         let mut exhausted = false;
         loop {
@@ -88,12 +99,7 @@ impl Server {
             match accepted {
                 Ok((stream, peer)) => {
                     exhausted = false;
-                    self.connections.spawn(self.clone().connection(
-                        stream,
-                        peer,
-                        local,
-                        std::sync::Arc::clone(&answer),
-                    ));
+                    self.connections.spawn(self.clone().connection(stream, peer, local, Arc::clone(&answer)));
                 }
                 Err(error) if is_about_one_connection(&error) => debug!(error = %error, "connection lost in the queue"),
                 Err(error) => {
@@ -106,25 +112,23 @@ impl Server {
         }
     }
 
-    async fn connection<A: Answer>(
-        self,
-        stream: TcpStream,
-        peer: SocketAddr,
-        local: SocketAddr,
-        answer: std::sync::Arc<A>,
-    ) {
+    async fn connection<A: Answer>(self, stream: TcpStream, peer: SocketAddr, local: SocketAddr, answer: Arc<A>) {
         if let Err(error) = stream.set_nodelay(true) {
             debug!(error = %error, "nodelay not set");
         }
         let local = stream.local_addr().unwrap_or(local);
+        let spoken = Arc::new(AtomicBool::new(false));
+        let speaking = Arc::clone(&spoken);
         let service = service_fn(move |request| {
-            let answer = std::sync::Arc::clone(&answer);
+            speaking.store(true, Ordering::Relaxed);
+            let answer = Arc::clone(&answer);
             async move { Ok::<_, Infallible>(answer.answer(request, Connection { peer, local }).await) }
         });
         let connection = self.builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
         let mut connection = std::pin::pin!(connection);
         let ended = tokio::select! {
             ended = connection.as_mut() => ended,
+            () = silence(&spoken, self.patience) => return debug!(client.addr = %peer, "no request came"),
             () = self.stop_accepting.cancelled() => {
                 connection.as_mut().graceful_shutdown();
                 connection.await
@@ -133,6 +137,15 @@ impl Server {
         if let Err(error) = ended {
             debug!(client.addr = %peer, error = %error, "connection ended early");
         }
+    }
+}
+
+/// Completes where no request has come in `patience`. hyper's own timer begins only when the protocol is known, so a
+/// connection that sends nothing, or `P` alone, would stay for ever.
+async fn silence(spoken: &AtomicBool, patience: Duration) {
+    tokio::time::sleep(patience).await;
+    if spoken.load(Ordering::Relaxed) {
+        std::future::pending().await
     }
 }
 

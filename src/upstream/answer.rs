@@ -20,22 +20,35 @@ pub struct AnswerBody {
     lease: Lease,
 }
 
-/// A connection in use; it goes back to the pool only through [`Lease::finish`].
+/// A connection in use. It goes back to the pool only through [`Lease::finish`].
 #[derive(Debug)]
-pub(super) struct Lease {
-    connection: Option<Connection>,
-    pool: Arc<Pool>,
+pub(super) enum Lease {
+    /// Gone back.
+    Ended,
+    /// Lent by the pool until the answer has ended.
+    Lent(Connection, Arc<Pool>),
+    /// A tunnel now: held, and never lent again.
+    Tunnel {
+        /// Open for as long as the head of the answer is on its way.
+        _connection: Connection,
+    },
 }
 
 impl Lease {
-    pub(super) const fn new(connection: Connection, pool: Arc<Pool>) -> Self {
-        Self { connection: Some(connection), pool }
-    }
-
     /// The answer was read to its end.
     fn finish(&mut self) {
-        if let Some(connection) = self.connection.take() {
-            self.pool.park(connection);
+        match std::mem::replace(self, Self::Ended) {
+            Self::Lent(connection, pool) => pool.park(connection),
+            Self::Ended => {}
+            tunnel @ Self::Tunnel { .. } => *self = tunnel,
+        }
+    }
+
+    /// The connection has changed its protocol.
+    pub(super) fn into_tunnel(self) -> Self {
+        match self {
+            Self::Lent(connection, _) => Self::Tunnel { _connection: connection },
+            Self::Ended | Self::Tunnel { .. } => self,
         }
     }
 }

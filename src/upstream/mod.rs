@@ -9,7 +9,10 @@ mod tunnel;
 
 use std::{io, sync::Arc, time::Duration};
 
-use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http::{
+    HeaderValue, Method, Request, Response, StatusCode, Version,
+    header::{CONNECTION, UPGRADE},
+};
 use http_body::Body as _;
 use hyper::body::Incoming;
 use thiserror::Error;
@@ -45,12 +48,22 @@ pub enum UpstreamError {
     /// The connection broke, or what came is not HTTP.
     #[error("the application broke off the exchange")]
     Exchange(#[source] hyper::Error),
+    /// The client's body ended before it was whole, or is not framed as HTTP: the application got a broken request.
+    #[error("the request's body broke off")]
+    RequestBody(#[source] hyper::Error),
     /// It did not begin an answer in time.
     #[error("no answer of the application in time")]
     ResponseTimeout,
     /// It changed protocols without being asked.
     #[error("the application changed the protocol unasked")]
     UnrequestedUpgrade,
+}
+
+impl UpstreamError {
+    /// Whether the connection ended, as opposed to carrying something that is no answer.
+    fn is_broken_connection(&self) -> bool {
+        matches!(self, Self::Exchange(error) if !error.is_parse())
+    }
 }
 
 /// The application behind us.
@@ -96,27 +109,34 @@ impl Upstream {
 
     /// Forwards a request and returns the application's answer, its body still streaming.
     ///
-    /// The permit is used up: one proof, one request.
+    /// The permit is used up: one proof, one request. Without one it cannot be called:
+    ///
+    /// ```compile_fail,E0061
+    /// # use cognito_auth_proxy::{ingress::Inbound, upstream::Upstream};
+    /// async fn pass(upstream: &Upstream, inbound: Inbound) { let _ = upstream.forward(inbound).await; }
+    /// ```
     pub async fn forward(&self, permit: Permit, inbound: Inbound) -> Result<Response<AnswerBody>, UpstreamError> {
         let request_id = inbound.request_id.clone();
         let (request, handshake) = self.outbound.dress(&permit, inbound, &self.asserter)?;
         let (mut response, lease) = self.exchange(request).await?;
         let application =
             (response.status() == StatusCode::SWITCHING_PROTOCOLS).then(|| hyper::upgrade::on(&mut response));
+        // The version is that of one connection (RFC 9110 §6.2). Kept at 1.0, the answer would have no framing of its own.
+        *response.version_mut() = Version::HTTP_11;
         hop_by_hop::remove(response.headers_mut());
         self.names.remove_from_response(response.headers_mut());
         match (application, handshake) {
             (Some(application), Handshake::WebSocket(client)) => {
                 let fields = response.headers_mut();
-                fields.insert(http::header::CONNECTION, HeaderValue::from_static("Upgrade"));
-                fields.insert(http::header::UPGRADE, HeaderValue::from_static("websocket"));
+                fields.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+                fields.insert(UPGRADE, HeaderValue::from_static("websocket"));
                 let request_id = request_id.to_str().unwrap_or_default().to_owned();
                 tunnel::open(client, application, request_id, &self.tunnels);
+                Ok(response.map(|body| AnswerBody::new(body, lease.into_tunnel())))
             }
-            (Some(_), Handshake::None) => return Err(UpstreamError::UnrequestedUpgrade),
-            (None, Handshake::WebSocket(_) | Handshake::None) => {}
+            (Some(_), Handshake::None) => Err(UpstreamError::UnrequestedUpgrade),
+            (None, Handshake::WebSocket(_) | Handshake::None) => Ok(response.map(|body| AnswerBody::new(body, lease))),
         }
-        Ok(response.map(|body| AnswerBody::new(body, lease)))
     }
 
     /// Whether the application accepts connections.
@@ -127,7 +147,9 @@ impl Upstream {
     /// Sends on an idle connection if there is one. Where the application closed that just now, a request it cannot
     /// have acted upon is sent once more on a new one.
     async fn exchange(&self, request: Request<RequestBody>) -> Result<(Response<Incoming>, Lease), UpstreamError> {
-        let Some(connection) = self.pool.take() else {
+        // A handshake cannot be repeated, so it does not risk a connection that is just being closed.
+        let idle = if request.headers().contains_key(UPGRADE) { None } else { self.pool.take() };
+        let Some(connection) = idle else {
             return self.exchange_anew(request).await;
         };
         let copy = repeatable(&request);
@@ -138,7 +160,7 @@ impl Upstream {
                     debug!(error = %error, "idle connection was closed, request not sent on it");
                     self.exchange_anew(*request).await
                 }
-                (None, Some(request)) if matches!(error, UpstreamError::Exchange(_)) => {
+                (None, Some(request)) if error.is_broken_connection() => {
                     debug!(error = %error, "idle connection was closed, safe request repeated");
                     self.exchange_anew(request).await
                 }
@@ -159,10 +181,14 @@ impl Upstream {
         request: Request<RequestBody>,
     ) -> Result<(Response<Incoming>, Lease), Failure> {
         match timeout(self.response_timeout, connection.try_send_request(request)).await {
-            Ok(Ok(response)) => Ok((response, Lease::new(connection, Arc::clone(&self.pool)))),
+            Ok(Ok(response)) => Ok((response, Lease::Lent(connection, Arc::clone(&self.pool)))),
             Ok(Err(mut failed)) => {
                 let unsent = failed.take_message().map(Box::new);
-                Err(Failure { error: UpstreamError::Exchange(failed.into_error()), unsent })
+                let error = failed.into_error();
+                // hyper's "user" is whoever gave it the body: our client.
+                let error =
+                    if error.is_user() { UpstreamError::RequestBody(error) } else { UpstreamError::Exchange(error) };
+                Err(Failure { error, unsent })
             }
             Err(_) => Err(Failure { error: UpstreamError::ResponseTimeout, unsent: None }),
         }
@@ -177,10 +203,10 @@ struct Failure {
 }
 
 /// A copy of a request that may be sent twice: RFC 9110 §9.2.2 allows it for safe methods, and there is no body that
-/// would be half gone. A handshake has its own connection and is not repeated.
+/// would be half gone.
 fn repeatable(request: &Request<RequestBody>) -> Option<Request<RequestBody>> {
     let safe = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
-    if !safe || !request.body().is_end_stream() || request.headers().contains_key(http::header::UPGRADE) {
+    if !safe || !request.body().is_end_stream() {
         return None;
     }
     let mut copy = Request::new(RequestBody::Empty);

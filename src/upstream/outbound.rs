@@ -60,8 +60,10 @@ impl Outbound {
         match permit {
             Permit::Public(_) => {}
             Permit::User(authorised) => {
-                if self.alb_headers == AlbHeaders::PassVerified {
-                    put_back(presented, &mut fields);
+                match self.alb_headers {
+                    AlbHeaders::Drop => {}
+                    AlbHeaders::PassVerified => put_back(presented, &mut fields),
+                    AlbHeaders::PassVerifiedData => put_back(presented.without_access_token(), &mut fields),
                 }
                 let statement = asserter.sign(authorised, std::time::SystemTime::now())?;
                 fields.insert(asserter.header(), statement);
@@ -75,7 +77,7 @@ impl Outbound {
     }
 }
 
-/// Only for an authorised user: then all of them were verified, together.
+/// Only for an authorised user, and only what was verified on the way to being one.
 fn put_back(presented: Presented, fields: &mut http::HeaderMap) {
     for (name, field) in [
         ("x-amzn-oidc-data", presented.data),

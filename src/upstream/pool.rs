@@ -11,10 +11,14 @@ use tokio::time::Instant;
 
 use crate::ingress::RequestBody;
 
+/// The most connections kept idle; a burst's surplus is closed.
+const MOST_IDLE: usize = 512;
+
 /// One HTTP/1.1 connection to the application.
 pub(super) type Connection = SendRequest<RequestBody>;
 
-/// Idle connections, the latest used first: the longer one has been idle, the likelier the application closes it.
+/// Idle connections, the latest used first: the longer one has been idle, the likelier the application closes it. Old
+/// ones are let go at the next request; until then the application may close them as it likes.
 #[derive(Debug)]
 pub(super) struct Pool {
     idle: Mutex<VecDeque<Parked>>,
@@ -45,7 +49,7 @@ impl Pool {
     pub(super) fn park(&self, connection: Connection) {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         self.drop_stale(&mut idle);
-        if !connection.is_closed() {
+        if !connection.is_closed() && idle.len() < MOST_IDLE {
             idle.push_back(Parked { connection, since: Instant::now() });
         }
     }

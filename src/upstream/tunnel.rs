@@ -18,8 +18,11 @@ pub(super) fn open(client: OnUpgrade, application: OnUpgrade, request_id: String
         };
         let opened = tokio::time::Instant::now();
         let (mut client, mut application) = (TokioIo::new(client), TokioIo::new(application));
-        let (received, sent) = copy_bidirectional(&mut client, &mut application).await.unwrap_or_default();
+        let ended = copy_bidirectional(&mut client, &mut application).await;
         let duration_ms = u64::try_from(opened.elapsed().as_millis()).unwrap_or(u64::MAX);
-        info!(request_id, bytes_in = received, bytes_out = sent, duration_ms, "tunnel closed");
+        match ended {
+            Ok((bytes_in, bytes_out)) => info!(request_id, bytes_in, bytes_out, duration_ms, "tunnel closed"),
+            Err(error) => info!(request_id, error = %error, duration_ms, "tunnel broken"),
+        }
     });
 }

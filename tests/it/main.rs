@@ -11,12 +11,26 @@
 
 mod alb;
 mod assertion;
+mod attacks;
 mod authoriser;
+mod binary;
 mod cognito;
+mod connections;
+mod cross_site;
 mod dev_mode;
+mod drain;
 mod endpoints;
+mod forwarding;
+mod headers;
+mod http2;
 mod keys;
+mod logs;
+mod malformed;
 mod rejection;
 mod reload;
+mod routes;
 mod story;
+mod streaming;
 mod support;
+mod trust;
+mod websocket;

@@ -10,7 +10,7 @@ use super::word;
 
 const SHORTEST_LIFE: Duration = Duration::from_secs(2);
 
-pub(super) fn assertion(raw: &raw::Assertion, findings: &mut Findings) -> Option<Assertion> {
+pub(super) fn section(raw: &raw::Assertion, findings: &mut Findings) -> Option<Assertion> {
     let header = findings.parsed("assertion.header", header(&raw.header));
     let keys = keys(raw, findings);
     let issuer = findings.parsed("assertion.issuer", word(&raw.issuer));

@@ -45,7 +45,7 @@ pub(super) fn authoriser(
 ) -> Option<Authoriser> {
     let when_empty = if raw.allow_any_authenticated {
         findings.warn(
-            "authoriser.allow_any_authenticated is on: where the policy has no rule, every signed-in user is admitted",
+            "authoriser.allow_any_authenticated is on: a policy without any rule admits every signed-in user (with one rule, an admin list too, only who passes it comes in)",
         );
         EmptyPolicy::AdmitAuthenticated
     } else {

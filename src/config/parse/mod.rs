@@ -9,6 +9,8 @@ mod server;
 
 use std::path::Path;
 
+pub(super) use server::server;
+
 use tracing_subscriber::EnvFilter;
 
 use super::{
@@ -23,12 +25,12 @@ pub(super) fn config(
     working_directory: &Path,
     mut findings: Findings,
 ) -> Result<Config, ConfigErrors> {
-    let server = server::server(raw, &mut findings);
-    let upstream = upstream(&raw.upstream, &mut findings);
+    let server = server(raw, &mut findings);
+    let upstream = upstream(raw, &mut findings);
     let credentials = credentials::credentials(raw, surroundings, &mut findings);
     let reserved = server.as_ref().map(|server| &server.reserved_prefix);
     let authoriser = authoriser::authoriser(&raw.authoriser, reserved, working_directory, &mut findings);
-    let assertion = assertion::assertion(&raw.assertion, &mut findings);
+    let assertion = assertion::section(&raw.assertion, &mut findings);
     let public_paths = authoriser.as_ref().map(|authoriser| &authoriser.public_paths);
     let rejection = navigation::rejection(&raw.rejection, reserved.zip(public_paths), &mut findings);
     let logout = navigation::logout(&raw.logout, &mut findings);
@@ -60,7 +62,13 @@ pub(super) fn config(
     })
 }
 
-fn upstream(raw: &raw::Upstream, findings: &mut Findings) -> Option<Upstream> {
+fn upstream(raw: &Raw, findings: &mut Findings) -> Option<Upstream> {
+    let alb_headers = match (raw.upstream.pass_alb_headers, raw.identity.groups_source.as_str()) {
+        (false, _) => AlbHeaders::Drop,
+        (true, "cognito-access-token") => AlbHeaders::PassVerified,
+        (true, _) => AlbHeaders::PassVerifiedData,
+    };
+    let raw = &raw.upstream;
     let address = findings.parsed("upstream.url", UpstreamAddress::parse(&raw.url));
     if address.as_ref().is_some_and(|address| !address.is_local()) {
         findings.warn(
@@ -83,7 +91,7 @@ fn upstream(raw: &raw::Upstream, findings: &mut Findings) -> Option<Upstream> {
     Some(Upstream {
         address: address?,
         preset: preset?,
-        alb_headers: if raw.pass_alb_headers { AlbHeaders::PassVerified } else { AlbHeaders::Drop },
+        alb_headers,
         connect_timeout: connect?,
         response_timeout: response?,
         pool_idle_timeout: idle?,

@@ -16,7 +16,7 @@ use crate::config::{
 /// Where dev mode listens unless told otherwise: its only safe default is another one than production's.
 const DEV_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
 
-pub(super) fn server(raw: &Raw, findings: &mut Findings) -> Option<Server> {
+pub(in crate::config) fn server(raw: &Raw, findings: &mut Findings) -> Option<Server> {
     let listen = if raw.dev.mode && !findings.is_set("server.listen") {
         findings.show("server.listen", DEV_LISTEN.to_string(), "default of dev mode");
         Some(DEV_LISTEN)

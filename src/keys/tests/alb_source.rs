@@ -18,7 +18,7 @@ async fn a_key_is_fetched_once() {
 
 #[tokio::test]
 async fn what_the_endpoint_denies_is_unknown_and_not_asked_again_for_a_while() {
-    for status in [StatusCode::BAD_REQUEST, StatusCode::FORBIDDEN, StatusCode::NOT_FOUND, StatusCode::GONE] {
+    for status in [StatusCode::FORBIDDEN, StatusCode::NOT_FOUND, StatusCode::GONE] {
         let fixture = Fixture::start().await;
         let keys = fixture.alb_keys();
         fixture.endpoint.set_fault(Fault::Status(status));
@@ -95,21 +95,21 @@ async fn fifty_callers_share_one_fetch_and_the_first_may_leave() {
 
 #[tokio::test]
 async fn made_up_ids_cost_ten_fetches_and_then_one_a_second() {
+    let start = tokio::time::Instant::now();
     let fixture = Fixture::start().await;
     let keys = fixture.alb_keys();
     keys.key(&genuine(&fixture)).await.unwrap();
     for number in 0..100 {
         assert!(unknown(keys.key(&made_up(number)).await));
     }
-    // Fetches take real time, in which the budget may have grown by one.
-    let spent = fixture.endpoint.requests();
-    assert!((10..=12).contains(&spent), "{spent}");
+    assert!(within_budget(fixture.endpoint.requests(), start));
     keys.key(&genuine(&fixture)).await.unwrap();
-    pass(SECOND).await;
+    pass(5 * SECOND).await;
     for number in 100..200 {
         assert!(unknown(keys.key(&made_up(number)).await));
     }
-    assert!((spent + 1..=spent + 2).contains(&fixture.endpoint.requests()));
+    assert!(fixture.endpoint.requests() >= 15);
+    assert!(within_budget(fixture.endpoint.requests(), start));
 }
 
 #[tokio::test]
@@ -117,11 +117,12 @@ async fn after_an_outage_under_a_flood_a_new_key_is_found_within_ten_seconds() {
     let fixture = Fixture::start().await;
     let keys = fixture.alb_keys();
     fixture.endpoint.set_fault(Fault::Down);
+    assert!(undecided(keys.key(&genuine(&fixture)).await));
     for round in 0..20 {
-        assert!(undecided(keys.key(&genuine(&fixture)).await), "an outage never looks like a bad key id");
         for number in 0..20 {
             keys.key(&made_up(round * 20 + number)).await.unwrap_err();
         }
+        assert!(undecided(keys.key(&genuine(&fixture)).await), "an outage never looks like a bad key id");
         pass(SECOND).await;
     }
     fixture.endpoint.set_fault(Fault::None);

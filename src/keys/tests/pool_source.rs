@@ -44,14 +44,14 @@ async fn an_id_the_set_lacks_is_unknown_and_not_looked_for_again_for_a_while() {
 
 #[tokio::test]
 async fn made_up_ids_cost_ten_fetches_and_known_keys_nothing() {
+    let start = tokio::time::Instant::now();
     let fixture = Fixture::start().await;
     let keys = fixture.pool_keys();
     for number in 0..100 {
         assert!(unknown(keys.key(&other(number)).await));
     }
     keys.key(&current(&fixture.issuer)).await.unwrap();
-    let spent = fixture.endpoint.requests();
-    assert!((10..=12).contains(&spent), "{spent}");
+    assert!(within_budget(fixture.endpoint.requests(), start));
 }
 
 #[tokio::test]

@@ -149,7 +149,7 @@ fn only_pkcs1_with_sha256_of_the_full_length_verifies() {
         ("nothing", Vec::new()),
         ("zeros", vec![0; 256]),
         ("one", [vec![0; 255], vec![1]].concat()),
-        ("the modulus", public.n.clone()),
+        ("the modulus", public.n),
         ("a byte short", good[..255].to_vec()),
         ("a byte long", [&good[..], &[0]].concat()),
         ("a zero first", [&[0], &good[..]].concat()),

@@ -54,7 +54,17 @@ impl Answer {
 
 impl Wire {
     pub(crate) async fn connect(address: SocketAddr) -> Self {
-        Self { stream: TcpStream::connect(address).await.unwrap(), buffer: Vec::new() }
+        Self::over(TcpStream::connect(address).await.unwrap())
+    }
+
+    /// A connection that was made elsewhere.
+    pub(crate) const fn over(stream: TcpStream) -> Self {
+        Self { stream, buffer: Vec::new() }
+    }
+
+    /// The connection, and what was read of it and not asked for.
+    pub(crate) fn into_parts(self) -> (TcpStream, Vec<u8>) {
+        (self.stream, self.buffer)
     }
 
     /// Sends bytes as they are.
@@ -82,6 +92,17 @@ impl Wire {
 
     /// Reads the head of an answer.
     pub(crate) async fn head(&mut self) -> Answer {
+        let head = self.head_text().await;
+        let mut lines = head.trim_end().split("\r\n");
+        let status = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
+        let fields = lines
+            .map(|line| line.split_once(':').map(|(name, value)| (name.to_owned(), value.trim().to_owned())).unwrap())
+            .collect();
+        Answer { status, fields, body: Vec::new() }
+    }
+
+    /// Reads a head as it is, the empty line included.
+    pub(crate) async fn head_text(&mut self) -> String {
         let end = loop {
             if let Some(end) = self.buffer.windows(4).position(|window| window == b"\r\n\r\n") {
                 break end + 4;
@@ -93,13 +114,7 @@ impl Wire {
             );
         };
         let head: Vec<u8> = self.buffer.drain(..end).collect();
-        let head = String::from_utf8_lossy(&head).into_owned();
-        let mut lines = head.trim_end().split("\r\n");
-        let status = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
-        let fields = lines
-            .map(|line| line.split_once(':').map(|(name, value)| (name.to_owned(), value.trim().to_owned())).unwrap())
-            .collect();
-        Answer { status, fields, body: Vec::new() }
+        String::from_utf8_lossy(&head).into_owned()
     }
 
     /// Reads one chunk of a chunked body; `None` is its end.
@@ -117,6 +132,25 @@ impl Wire {
             assert!(self.fill().await > 0, "closed {} bytes early", length - self.buffer.len());
         }
         self.buffer.drain(..length).collect()
+    }
+
+    /// Sends as much of `bytes` as there is room for, waiting as long as there is none.
+    pub(crate) async fn write_some(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.stream.write(bytes).await
+    }
+
+    /// Ends this direction; the other stays open.
+    pub(crate) async fn finish(&mut self) {
+        self.stream.shutdown().await.unwrap();
+    }
+
+    /// Whether nothing has come that was not asked for.
+    pub(crate) fn has_nothing_more(&mut self) -> bool {
+        let mut chunk = [0; 16 * 1024];
+        while let Ok(read @ 1..) = self.stream.try_read(&mut chunk) {
+            self.buffer.extend_from_slice(&chunk[..read]);
+        }
+        self.buffer.is_empty()
     }
 
     /// Whether the other side closes without sending more. A reset counts as closing.

@@ -1,12 +1,17 @@
 //! What the tests stand on: an application that tells what it saw, a proxy with a real configuration, tokens from a
 //! real issuer, and a client that sends bytes as they are written.
 
+pub(crate) mod answers;
+pub(crate) mod application;
 pub(crate) mod client;
 pub(crate) mod door;
 pub(crate) mod draft;
+pub(crate) mod h2;
 pub(crate) mod log;
+pub(crate) mod process;
 pub(crate) mod proxy;
 pub(crate) mod upstream;
+pub(crate) mod websocket;
 
 use std::time::Duration;
 

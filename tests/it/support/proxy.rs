@@ -30,8 +30,8 @@ pub(crate) struct Proxy {
 
 /// Settings of a proxy to be started.
 pub(crate) struct Setup {
-    settings: BTreeMap<String, String>,
-    issuer: Issuer,
+    pub(super) settings: BTreeMap<String, String>,
+    pub(super) issuer: Issuer,
     keys: KeyEndpoint,
     tasks: TaskTracker,
 }
@@ -122,6 +122,11 @@ impl Proxy {
     /// Tells the proxy to stop, as SIGTERM does.
     pub(crate) fn stop(&self) {
         self.stop.cancel();
+    }
+
+    /// Whether it has drained.
+    pub(crate) fn has_stopped(&self) -> bool {
+        self.running.as_ref().is_none_or(JoinHandle::is_finished)
     }
 
     /// Tells the proxy to stop and waits until it has drained.

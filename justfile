@@ -1,0 +1,43 @@
+# The one door: CI runs the same commands. Bare `just` lists the recipes.
+
+_default:
+    @{{ just_executable() }} --list
+
+# everything a commit has to pass, except the end-to-end suite
+check: fmt clippy doc test deny
+
+# formatting, without changing anything
+fmt:
+    cargo fmt --all --check
+
+# lints of every target, as errors
+clippy:
+    cargo clippy --all-targets --locked -- -D warnings
+
+# documentation, with broken links as errors
+doc:
+    RUSTDOCFLAGS=-Dwarnings cargo doc --no-deps --locked
+
+# unit, integration and documentation tests
+test:
+    cargo test --locked
+
+# licences, bans and sources of the dependencies (advisories: .ci/nightly)
+deny:
+    cargo deny --offline check bans licenses sources
+
+# the trust audit: every place that makes a proof
+trust:
+    @if command -v rg >/dev/null; then rg --line-number '::assertion\(' src; else grep -rnE '::assertion\(' src; fi
+
+# the proxy in dev mode with its built-in sample app
+run-dev:
+    cargo run --release --locked -- run --dev-sample
+
+# the release binary in front of real Gradio and FastAPI apps; arguments go to pytest
+e2e *arguments:
+    tests/e2e/run.sh {{ arguments }}
+
+# micro-benchmarks
+bench:
+    cargo bench --locked

@@ -1,0 +1,81 @@
+"""Starts what the tests talk to, and at the end searches every log of the proxy for what must not be there."""
+
+import json
+import secrets
+
+import pytest
+
+from stack import ARTEFACTS, Issuer, Stack
+
+EMAIL = "alice@example.com"
+SECRET_IN_QUERY = "query-" + secrets.token_hex(8)
+
+
+@pytest.fixture(scope="session")
+def issuer():
+    for old in ARTEFACTS.glob("*.log"):
+        old.unlink()
+    process = Issuer()
+    yield process
+    process.stop()
+
+
+@pytest.fixture(scope="session")
+def assertions():
+    """Every `X-Auth-User` an application received in this run."""
+    return set()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_secret_in_any_log(issuer, assertions):
+    """Runs its second half after everything else has stopped, and so has written all it had to."""
+    yield
+    logs = {path.name: path.read_text() for path in ARTEFACTS.glob("*_proxy*.log")}
+    lines = [json.loads(line) for text in logs.values() for line in text.splitlines() if line.startswith("{")]
+    assert any("status" in json.dumps(line) for line in lines), "no access line in any log: nothing was searched"
+    assert issuer.minted, "no token was used: nothing was searched"
+    secrets_used = {EMAIL, SECRET_IN_QUERY}
+    for token in issuer.minted | assertions:
+        # The payload and the signature by themselves as well: a log that cuts tokens at their dots leaks too.
+        secrets_used |= {token, *token.split(".")[1:]}
+    for name, text in logs.items():
+        found = [secret for secret in secrets_used if secret in text]
+        assert not found, f"{name} holds {len(found)} tokens, addresses or query strings"
+
+
+@pytest.fixture(scope="session")
+def staff(issuer):
+    """What the ALB adds for a user the policy admits."""
+    return issuer.mint(email=EMAIL, sub="alice-sub", groups="staff,readers", ttl=3600)
+
+
+@pytest.fixture(scope="session")
+def outsider(issuer):
+    """A verified user whom the policy does not admit."""
+    return issuer.mint(email="mallory@example.com", sub="mallory-sub", groups="visitors", ttl=3600)
+
+
+@pytest.fixture(scope="session")
+def expired(issuer):
+    """Good tokens of a minute ago."""
+    return issuer.mint(email=EMAIL, sub="alice-sub", groups="staff", ttl=-60)
+
+
+@pytest.fixture(scope="session")
+def gradio(issuer, no_secret_in_any_log):
+    stack = Stack("gradio", issuer, "/config", COGNITO_AUTH_UPSTREAM_PRESET="gradio")
+    yield stack
+    stack.stop()
+
+
+@pytest.fixture(scope="session")
+def fastapi(issuer, no_secret_in_any_log):
+    stack = Stack(
+        "fastapi",
+        issuer,
+        "/resource",
+        COGNITO_AUTH_UPSTREAM_PRESET="fastapi",
+        COGNITO_AUTH_PUBLIC_PATHS="/public/headers",
+    )
+    yield stack
+    stack.stop()

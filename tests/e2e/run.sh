@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# The end-to-end suite: the release binary in front of a real Gradio and a real FastAPI application.
+#
+#   tests/e2e/run.sh [pytest arguments]        tests/e2e/run.sh -k heartbeat
+#
+# Needs bash, python3 with venv, and the Rust toolchain. Everything it makes is in .work/ (the Python environment)
+# and artefacts/ (logs of every process of the last run), both beside this file and both ignored by git.
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+root=$(cd "$here/../.." && pwd)
+venv=$here/.work/venv
+target=${CARGO_TARGET_DIR:-$root/target}
+
+wanted=$(cat "$here/requirements.txt" "$here/constraints.txt" | sha256sum)
+if [ "$(cat "$venv/installed" 2>/dev/null)" != "$wanted" ]; then
+  rm -rf "$venv"
+  python3 -m venv "$venv"
+  "$venv/bin/pip" install --quiet --disable-pip-version-check --requirement "$here/requirements.txt"
+  printf '%s\n' "$wanted" >"$venv/installed"
+fi
+
+cd "$root"
+cargo build --release --locked
+# The issuer is a tool of the tests: a development build of it links in a fraction of the time.
+cargo build --locked --example issuer
+
+mkdir -p "$here/artefacts"
+rm -f "$here"/artefacts/*.log
+cd "$here"
+E2E_PROXY=$target/release/cognito-auth-proxy \
+  E2E_ISSUER=$target/debug/examples/issuer \
+  exec "$venv/bin/python" -m pytest "$@"
