@@ -8,7 +8,6 @@ use aws_lc_rs::{
 use cognito_auth_proxy::dev::{Issuer, KeyEndpoint, Parties, TokenShape};
 use p256::ecdsa::Signature;
 use serde_json::{Value, json};
-use tokio_util::task::TaskTracker;
 
 use crate::support::{
     door::{Door, with_data},
@@ -230,7 +229,8 @@ async fn a_token_does_not_say_where_its_key_is() {
     let door = Door::new().await;
     let attacker = Issuer::generate(Parties::default()).unwrap();
     let (endpoint, serving) = KeyEndpoint::bind(&attacker).await.unwrap();
-    TaskTracker::new().spawn(serving);
+    let tasks = tokio_util::task::TaskTracker::new();
+    tasks.spawn(serving);
     let jwk: Value = serde_json::from_str(&attacker.jwks()).unwrap();
     let pointed = |draft: Draft| {
         draft.but(|draft| {

@@ -28,7 +28,7 @@ async fn start(settings: &[(&str, &str)]) -> Door {
     Door::with(&all).await
 }
 
-/// Admitted by this rule, with this standing; and the log says so without naming the address.
+/// Admitted by this rule, as an admin where it is one for admins; and the log says so without naming the address.
 async fn admits(door: &Door, user: &User, granted_by: &str) {
     let is_admin = granted_by.starts_with("admin-");
     let answer = door.ask_as(user).await;

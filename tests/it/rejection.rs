@@ -9,7 +9,6 @@ use crate::support::{
 };
 use cognito_auth_proxy::dev::{Fault, User};
 use serde_json::json;
-use tokio_util::task::TaskTracker;
 
 const REDIRECT_URL: &str = "COGNITO_AUTH_REDIRECT_URL";
 const ELSEWHERE: &str = "https://login.example/401?from=app";
@@ -208,7 +207,8 @@ async fn the_loop_is_seen_over_http_2() {
     let io = hyper_util::rt::TokioIo::new(stream);
     let executor = hyper_util::rt::TokioExecutor::new();
     let (mut sender, connection) = hyper::client::conn::http2::handshake(executor, io).await.unwrap();
-    TaskTracker::new().spawn(connection);
+    let tasks = tokio_util::task::TaskTracker::new();
+    tasks.spawn(connection);
     for (path, status) in [("401", 401), ("page", 302)] {
         let request = http::Request::get(format!("https://app.example/{path}")).body(String::new()).unwrap();
         assert_eq!(sender.send_request(request).await.unwrap().status(), status, "{path}");
