@@ -8,7 +8,7 @@ use hyper::body::Incoming;
 
 use crate::{
     access::{AccessPolicy, Decision, Record},
-    authenticator::{Authenticator, Credential},
+    authenticator::{AuthenticationError, Authenticator, Credential, Identity},
     authoriser::{Authorised, LiveAuthoriser, Permit},
     endpoints::{Endpoints, Logout, Relogins, for_method},
     ingress::{
@@ -88,16 +88,20 @@ impl Gateway {
 
     /// The whole decision: who is it, does the request come from the application's own pages, may they?
     async fn admit(&self, inbound: &Inbound, record: &mut Record) -> Result<Authorised, Rejection> {
-        let credential =
-            Credential::from_presented(&inbound.presented).map_err(crate::authenticator::AuthenticationError::from)?;
-        let identity = self.authenticator.authenticate(credential).await?;
-        record.profile = Some(Arc::clone(identity.profile()));
+        let identity = self.authenticate(inbound, record).await?;
         if inbound.site == Site::Foreign {
             return Err(Rejection::CrossSite);
         }
         let authorised = self.authoriser.load().authorise(identity)?;
         record.granted_by = Some(authorised.granted_by().clone());
         Ok(authorised)
+    }
+
+    async fn authenticate(&self, inbound: &Inbound, record: &mut Record) -> Result<Identity, AuthenticationError> {
+        let credential = Credential::from_presented(&inbound.presented)?;
+        let identity = self.authenticator.authenticate(credential).await?;
+        record.profile = Some(Arc::clone(identity.profile()));
+        Ok(identity)
     }
 
     async fn answer_own(
@@ -117,7 +121,8 @@ impl Gateway {
             Endpoint::Health => self.endpoints.health(),
             Endpoint::Jwks => self.endpoints.jwks(),
             Endpoint::Logout => {
-                let user = self.admit(inbound, record).await.ok();
+                // Whoever is not admitted may still sign out, and at the client they signed in with.
+                let user = self.authenticate(inbound, record).await.ok();
                 self.logout.answer(inbound, user.as_ref().map(|user| user.profile().client.as_str()))?
             }
             Endpoint::Me => Endpoints::me(&self.admit(inbound, record).await?)?,

@@ -194,6 +194,9 @@ async fn the_client_of_the_user_is_signed_out_where_several_are_configured() {
     let door = Door::with(&[DOMAIN, LANDING, ("COGNITO_AUTH_CLIENT_IDS", "first,exampleclient0123456789abc")]).await;
     let signed_in = door.proxy.send_signed_in("GET /.auth/logout", &[]).await;
     assert_eq!(signed_in.field("location"), Some(COGNITO_LOGOUT));
+    let tokens = door.proxy.issuer.tokens(&User::new("some-stranger", "eve@example.com"));
+    let not_admitted = door.proxy.send("GET /.auth/logout", &tokens.fields()).await;
+    assert_eq!(not_admitted.field("location"), Some(COGNITO_LOGOUT));
     let nobody = door.proxy.send("GET /.auth/logout", &[]).await;
     assert!(nobody.field("location").unwrap().contains("client_id=first&"), "{:?}", nobody.fields);
 }

@@ -16,7 +16,7 @@ pub(crate) mod websocket;
 use std::time::Duration;
 
 /// How long a test waits for something that is certain to come. Never the thing asserted.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Waits for `future`; a test that hangs fails with `what`.
 pub(crate) async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
