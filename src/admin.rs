@@ -29,7 +29,7 @@ impl Admin {
 
     async fn respond(&self, method: &Method, path: &str) -> Result<Response<Bytes>, Rejection> {
         if !matches!(*method, Method::GET | Method::HEAD) {
-            return Err(Rejection::MethodNotAllowed);
+            return Err(Rejection::MethodNotAllowed { allow: "GET, HEAD" });
         }
         match path {
             "/health" => Ok(self.endpoints.health()),
@@ -54,10 +54,13 @@ impl Answer for Admin {
 
 /// No redirects and no pages here: only machines ask.
 fn refusal(rejection: &Rejection) -> Response<Bytes> {
-    let text = problem(rejection.status(), rejection.code(), "");
+    let text = problem(rejection.status(), rejection.code(), None);
     let mut response = json(rejection.status(), Bytes::from(text));
     let fields: &mut HeaderMap = response.headers_mut();
     fields.insert(http::header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    if let Some(allow) = rejection.allow() {
+        fields.insert(http::header::ALLOW, HeaderValue::from_static(allow));
+    }
     if rejection.status() == StatusCode::SERVICE_UNAVAILABLE {
         fields.insert(http::header::RETRY_AFTER, HeaderValue::from_static("5"));
     }

@@ -1,9 +1,9 @@
 //! The composition root: builds every part from its section of the configuration and runs them.
 
-use std::{future::Future, io, net::SocketAddr, path::PathBuf, sync::Arc};
+use std::{future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use thiserror::Error;
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, time::timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{info, warn};
 
@@ -11,19 +11,22 @@ use crate::{
     access::AccessPolicy,
     admin::Admin,
     authenticator::{Authenticator, SetupError},
-    authoriser::{self, LiveAuthoriser, PolicyError},
-    config::{AdminListener, Config, Credentials, Drain, EmailRules, EmptyPolicy, PolicySource},
+    authoriser::{self, Initial, LiveAuthoriser, PolicyError, PolicyOrigin},
+    config::{AdminListener, Config, Credentials, Drain},
     endpoints::{Endpoints, Logout, Relogins},
     gateway::Gateway,
     ingress::{Hygiene, RequestIds, Routes},
     readiness::Readiness,
     rejection::Refusals,
-    server::{self, Server, Stage},
+    server::{self, Ends, Server, Stage},
     upstream::{
         Upstream, UpstreamTasks,
         assertion::{Asserter, AssertionError},
     },
 };
+
+/// How long connections that were cut may take to be gone: they only have to notice.
+const LAST_WORDS: Duration = Duration::from_millis(500);
 
 /// Why the process does not start.
 #[derive(Debug, Error)]
@@ -61,19 +64,12 @@ pub struct App {
     listener: TcpListener,
     admin_listener: Option<TcpListener>,
     asserter: Arc<Asserter>,
-    reload: Option<Reload>,
+    policy: Arc<LiveAuthoriser>,
+    policy_origin: PolicyOrigin,
     stage: Stage,
     drain: Drain,
-    keep_alive_timeout: std::time::Duration,
+    keep_alive_timeout: Duration,
     tasks: Tasks,
-}
-
-#[derive(Debug)]
-struct Reload {
-    path: PathBuf,
-    live: Arc<LiveAuthoriser>,
-    when_empty: EmptyPolicy,
-    email_rules: EmailRules,
 }
 
 /// What runs beside the accept loops.
@@ -84,6 +80,8 @@ struct Tasks {
     /// Everything else: ends with the process.
     background: TaskTracker,
     stop_accepting: CancellationToken,
+    /// Ends connections and tunnels where they stand.
+    cut: CancellationToken,
     stop_background: CancellationToken,
 }
 
@@ -99,21 +97,13 @@ impl App {
         let tasks = Tasks::default();
         let stage = Stage::default();
         let asserter = Arc::new(Asserter::from_config(&config.assertion)?);
-        let live = Arc::new(authoriser::initial(&config.authoriser)?);
+        let Initial { live, origin } = authoriser::initial(&config.authoriser)?;
+        let live = Arc::new(live);
         let (gateway, endpoints) = gateway(config, &asserter, &live, (&stage, &tasks))?;
         let listener = listen(config.server.listen, "server.listen")?;
         let admin_listener = match config.server.admin {
             AdminListener::Off => None,
             AdminListener::On(address) => Some(listen(address, "server.admin_listen")?),
-        };
-        let reload = match &config.authoriser.policy {
-            PolicySource::File(path) => Some(Reload {
-                path: path.clone(),
-                live,
-                when_empty: config.authoriser.when_empty,
-                email_rules: config.authoriser.email_rules,
-            }),
-            PolicySource::Inline(_) => None,
         };
         Ok(Self {
             gateway: Arc::new(gateway),
@@ -121,7 +111,8 @@ impl App {
             listener,
             admin_listener,
             asserter,
-            reload,
+            policy: live,
+            policy_origin: origin,
             stage,
             drain: config.server.drain,
             keep_alive_timeout: config.server.keep_alive_timeout,
@@ -155,35 +146,55 @@ impl App {
         &self.gateway
     }
 
-    /// Serves until `stop` completes, then drains. What is still open when this returns is cut by dropping the runtime.
-    pub async fn run(self, stop: impl Future<Output = ()>) {
-        let Self { gateway, admin, listener, admin_listener, reload, stage, drain, keep_alive_timeout, tasks, .. } =
-            self;
-        let Tasks { open, background, stop_accepting, stop_background } = tasks;
+    /// Serves until `stop` completes, then drains; `hurry` ends the drain early. What is still open then is cut, and its
+    /// lines are in the log when this returns.
+    pub async fn run(self, stop: impl Future<Output = ()>, hurry: impl Future<Output = ()>) {
+        let Tasks { open, background, stop_accepting, cut, stop_background } = self.tasks;
         info!(
-            listen = listener.local_addr().ok().map(tracing::field::display),
-            admin =
-                admin_listener.as_ref().and_then(|listener| listener.local_addr().ok()).map(tracing::field::display),
+            listen = self.listener.local_addr().ok().map(tracing::field::display),
+            admin = self.admin_listener.as_ref().and_then(|it| it.local_addr().ok()).map(tracing::field::display),
             version = env!("CARGO_PKG_VERSION"),
             "serving"
         );
-        if let Some(listener) = admin_listener {
+        if let Some(listener) = self.admin_listener {
             // It answers until the very end, and nobody waits for its connections.
-            let server = Server::new(keep_alive_timeout, background.clone(), stop_background.clone());
-            background.spawn(async move { server.serve(listener, admin).await });
+            let ends = Ends { stop_accepting: stop_background.clone(), cut: stop_background.clone() };
+            let server = Server::new(self.keep_alive_timeout, background.clone(), ends);
+            background.spawn(async move { server.serve(listener, self.admin).await });
         }
-        if let Some(Reload { path, live, when_empty, email_rules }) = reload {
-            background.spawn(authoriser::watch(path, live, when_empty, email_rules, stop_background.clone()));
+        match self.policy_origin {
+            PolicyOrigin::File(file) => {
+                background.spawn(file.follow(self.policy, stop_background.clone()));
+            }
+            PolicyOrigin::Configuration => {}
         }
-        let server = Server::new(keep_alive_timeout, open.clone(), stop_accepting.clone());
-        let accepting = background.spawn(async move { server.serve(listener, gateway).await });
+        let ends = Ends { stop_accepting: stop_accepting.clone(), cut: cut.clone() };
+        let server = Server::new(self.keep_alive_timeout, open.clone(), ends);
+        let accepting = background.spawn(async move { server.serve(self.listener, self.gateway).await });
         stop.await;
-        stage.drain(drain, stop_accepting, open).await;
+        tokio::select! {
+            () = self.stage.drain(self.drain, &stop_accepting, &open) => {}
+            () = hurry => {}
+        }
+        stop_accepting.cancel();
+        cut_open(&cut, &open).await;
         if accepting.await.is_err() {
             warn!("the accept loop had ended early");
         }
         stop_background.cancel();
         info!("stopped");
+    }
+}
+
+/// Ends what is still open, and waits until it has said so in the log.
+async fn cut_open(cut: &CancellationToken, open: &TaskTracker) {
+    if !open.is_empty() {
+        warn!(open = open.len(), "closing what is still open");
+    }
+    open.close();
+    cut.cancel();
+    if timeout(LAST_WORDS, open.wait()).await.is_err() {
+        warn!(open = open.len(), "some connections did not end");
     }
 }
 
@@ -194,7 +205,8 @@ fn gateway(
     (stage, tasks): (&Stage, &Tasks),
 ) -> Result<(Gateway, Arc<Endpoints>), StartError> {
     let hygiene = Hygiene::from_config(&config.server, &config.assertion.header, &config.logout.cookie_name);
-    let upstream_tasks = UpstreamTasks { background: tasks.background.clone(), tunnels: tasks.open.clone() };
+    let upstream_tasks =
+        UpstreamTasks { background: tasks.background.clone(), tunnels: tasks.open.clone(), cut: tasks.cut.clone() };
     let upstream =
         Arc::new(Upstream::new(&config.upstream, Arc::clone(asserter), hygiene.names().clone(), upstream_tasks));
     let readiness = Arc::new(Readiness::new(stage.clone(), Arc::clone(&upstream)));

@@ -111,7 +111,7 @@ impl Gateway {
         record: &mut Record,
     ) -> Result<Response<Bytes>, Rejection> {
         if !endpoint.allows(&inbound.head.method) {
-            return Err(Rejection::MethodNotAllowed);
+            return Err(Rejection::MethodNotAllowed { allow: endpoint.allow() });
         }
         if endpoint == Endpoint::Ready {
             // "Not ready" is an answer, not a refusal.

@@ -17,7 +17,7 @@ use self::rule::Rules;
 pub use self::{
     permit::{Authorised, Permit},
     policy::{PolicyError, ReadError},
-    reload::watch,
+    reload::PolicyFile,
     rule::{Grant, Rule, Standing},
 };
 use crate::{
@@ -99,14 +99,34 @@ impl LiveAuthoriser {
     }
 }
 
+/// The policy the process starts with, and where it is to be followed.
+#[derive(Debug)]
+pub struct Initial {
+    /// The policy.
+    pub live: LiveAuthoriser,
+    /// Where it came from.
+    pub origin: PolicyOrigin,
+}
+
+/// Where the policy in force came from.
+#[derive(Debug)]
+pub enum PolicyOrigin {
+    /// The configuration: it does not change.
+    Configuration,
+    /// A file of its own: it is followed.
+    File(PolicyFile),
+}
+
 /// The policy the process starts with. A file that is absent or no policy is an error: there is no last good one yet.
-pub fn initial(section: &config::Authoriser) -> Result<LiveAuthoriser, PolicyError> {
-    let authoriser = match &section.policy {
-        PolicySource::File(path) => policy::read(path)
-            .map_err(PolicyError::from)
-            .and_then(|content| Authoriser::from_content(&content, section.when_empty, section.email_rules))
-            .map_err(|source| PolicyError::File { path: path.clone(), source: Box::new(source) })?,
-        PolicySource::Inline(rules) => Authoriser::from_rules(rules, section.when_empty, section.email_rules)?,
+pub fn initial(section: &config::Authoriser) -> Result<Initial, PolicyError> {
+    let (authoriser, origin) = match &section.policy {
+        PolicySource::File(path) => {
+            let (file, authoriser) = PolicyFile::open(path, section.when_empty, section.email_rules)?;
+            (authoriser, PolicyOrigin::File(file))
+        }
+        PolicySource::Inline(rules) => {
+            (Authoriser::from_rules(rules, section.when_empty, section.email_rules)?, PolicyOrigin::Configuration)
+        }
     };
-    Ok(LiveAuthoriser::from_authoriser(authoriser))
+    Ok(Initial { live: LiveAuthoriser::from_authoriser(authoriser), origin })
 }

@@ -82,14 +82,16 @@ async fn serve(mut flags: Flags, environment: &Environment, behind: Behind) -> E
 
 /// The first signal begins the drain, a second one ends it: whoever waits at a terminal need not wait for it.
 async fn serve_until_signalled(app: App, signals: &mut Signals) {
-    let draining = CancellationToken::new();
+    let (first, second) = (CancellationToken::new(), CancellationToken::new());
     let signalled = async {
         info!(signal = signals.next().await, "stopping");
-        draining.cancel();
+        first.cancel();
         warn!(signal = signals.next().await, "signalled again, closing what is open");
+        second.cancel();
+        std::future::pending::<()>().await;
     };
     tokio::select! {
-        () = app.run(draining.cancelled()) => {}
+        () = app.run(first.cancelled(), second.cancelled()) => {}
         () = signalled => {}
     }
 }

@@ -31,6 +31,30 @@ pub fn remove(fields: &mut HeaderMap) {
     }
 }
 
+/// How a message says its body is coded for the connection it came on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TransferCoding {
+    /// `chunked` alone: hyper takes it off and puts it on again.
+    Chunked,
+    /// Not at all.
+    None,
+    /// Otherwise: hyper would take off the declaration and leave the coding (RFC 9112 §6.1).
+    Unknown,
+}
+
+impl TransferCoding {
+    /// Reads `Transfer-Encoding`.
+    #[must_use]
+    pub fn of(fields: &HeaderMap) -> Self {
+        let mut codings = fields.get_all(TRANSFER_ENCODING).iter();
+        match (codings.next(), codings.next()) {
+            (None, _) => Self::None,
+            (Some(only), None) if only.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked") => Self::Chunked,
+            (Some(_), _) => Self::Unknown,
+        }
+    }
+}
+
 /// Every option of every `Connection` field, as bytes: one strange byte hides no other option.
 pub fn connection_options(fields: &HeaderMap) -> impl Iterator<Item = &[u8]> {
     fields

@@ -14,7 +14,7 @@ mod upgrade;
 
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, Request, Uri,
-    header::{EXPECT, HOST, TRANSFER_ENCODING},
+    header::{EXPECT, HOST},
 };
 use thiserror::Error;
 
@@ -165,7 +165,9 @@ impl Inbound {
     /// hide one; everything is removed before anything is set (`upstream`), or it would remove ours.
     pub fn sanitise(mut request: Request<RequestBody>, arrival: Arrival, hygiene: &Hygiene) -> Result<Self, Malformed> {
         check_size(request.uri(), request.headers())?;
-        check_framing(request.headers())?;
+        if hop_by_hop::TransferCoding::of(request.headers()) == hop_by_hop::TransferCoding::Unknown {
+            return Err(Malformed::TransferCoding);
+        }
         let host = forwarded::authority(request.uri(), request.headers())?;
         let handshake = Handshake::take_from(&mut request)?;
         let (parts, body) = request.into_parts();
@@ -216,16 +218,6 @@ fn check_size(target: &Uri, fields: &HeaderMap) -> Result<(), Malformed> {
         total += name.as_str().len() + value.len();
     }
     if fields.len() > MAX_FIELDS || total > MAX_FIELDS_BYTES { Err(Malformed::FieldsTooLarge) } else { Ok(()) }
-}
-
-/// hyper refuses what it cannot frame; a further coding under `chunked` it passes silently (RFC 9112 §6.1).
-fn check_framing(fields: &HeaderMap) -> Result<(), Malformed> {
-    let mut codings = fields.get_all(TRANSFER_ENCODING).iter();
-    match (codings.next(), codings.next()) {
-        (None, _) => Ok(()),
-        (Some(only), None) if only.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked") => Ok(()),
-        (Some(_), _) => Err(Malformed::TransferCoding),
-    }
 }
 
 /// Path and query alone, as the application expects them.

@@ -91,14 +91,19 @@ impl Endpoint {
         }
     }
 
-    /// Methods it answers.
+    /// The methods it answers, as `Allow` lists them.
+    #[must_use]
+    pub const fn allow(self) -> &'static str {
+        match self {
+            Self::Health | Self::Jwks | Self::Me | Self::Ready | Self::Unknown => "GET, HEAD",
+            Self::Logout => "GET, HEAD, POST",
+        }
+    }
+
+    /// Whether it answers `method`. What is not there is 404 for every method.
     #[must_use]
     pub fn allows(self, method: &Method) -> bool {
-        match self {
-            Self::Health | Self::Jwks | Self::Me | Self::Ready => matches!(*method, Method::GET | Method::HEAD),
-            Self::Logout => matches!(*method, Method::GET | Method::HEAD | Method::POST),
-            Self::Unknown => true,
-        }
+        self == Self::Unknown || self.allow().split(", ").any(|allowed| method == allowed)
     }
 }
 

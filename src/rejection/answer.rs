@@ -4,9 +4,9 @@ use bytes::Bytes;
 use http::{
     HeaderMap, HeaderValue, Response, StatusCode,
     header::{
-        ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, CACHE_CONTROL,
-        CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, LOCATION, ORIGIN, RETRY_AFTER, VARY, WWW_AUTHENTICATE,
-        X_CONTENT_TYPE_OPTIONS,
+        ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ALLOW,
+        CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, LOCATION, ORIGIN, RETRY_AFTER, VARY,
+        WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
     },
 };
 
@@ -130,7 +130,7 @@ impl Refusals {
         let request_id = petitioner.request_id.to_str().unwrap_or_default();
         let (kind, text) = match petitioner.caller {
             Caller::Navigation => ("text/html; charset=utf-8", pages::refusal(status, code, request_id)),
-            Caller::Script => ("application/problem+json", problem(status, code, request_id)),
+            Caller::Script => ("application/problem+json", problem(status, code, Some(request_id))),
         };
         let mut response = Response::new(Bytes::from(text));
         *response.status_mut() = status;
@@ -140,6 +140,9 @@ impl Refusals {
         if status == StatusCode::UNAUTHORIZED {
             // RFC 9110 §15.5.2 asks for a challenge. No browser asks for a password on this one.
             fields.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if let Some(allow) = rejection.allow() {
+            fields.insert(ALLOW, HeaderValue::from_static(allow));
         }
         if status == StatusCode::SERVICE_UNAVAILABLE {
             fields.insert(RETRY_AFTER, HeaderValue::from(RETRY_AFTER_SECONDS));
@@ -163,15 +166,18 @@ impl Refusals {
     }
 }
 
-/// A problem document (RFC 9457): a status, a stable code, the request's name, and nothing of the request itself.
+/// A problem document (RFC 9457): a status, a stable code, the request's name where it has one, and nothing of the
+/// request itself.
 #[must_use]
-pub fn problem(status: StatusCode, code: &str, request_id: &str) -> String {
-    serde_json::json!({
+pub fn problem(status: StatusCode, code: &str, request_id: Option<&str>) -> String {
+    let mut document = serde_json::json!({
         "type": "about:blank",
         "title": status.canonical_reason().unwrap_or("Error"),
         "status": status.as_u16(),
         "code": code,
-        "request_id": request_id,
-    })
-    .to_string()
+    });
+    if let (Some(request_id), Some(members)) = (request_id, document.as_object_mut()) {
+        members.insert("request_id".to_owned(), request_id.into());
+    }
+    document.to_string()
 }

@@ -39,7 +39,10 @@ pub enum Rejection {
     Malformed(#[from] Malformed),
     /// One of our own paths, another method.
     #[error("the method is not allowed here")]
-    MethodNotAllowed,
+    MethodNotAllowed {
+        /// The methods that are, as `Allow` lists them.
+        allow: &'static str,
+    },
     /// Nothing of ours is at this path, and it is not the application's.
     #[error("nothing is here")]
     NotFound,
@@ -62,7 +65,9 @@ impl Rejection {
                 StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE
             }
             Self::Malformed(Malformed::TargetTooLong) => StatusCode::URI_TOO_LONG,
-            Self::Malformed(Malformed::UnsupportedMethod) | Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Malformed(Malformed::UnsupportedMethod) | Self::MethodNotAllowed { .. } => {
+                StatusCode::METHOD_NOT_ALLOWED
+            }
             Self::Malformed(
                 Malformed::AmbiguousAuthority
                 | Malformed::ContentOnUpgrade
@@ -77,7 +82,10 @@ impl Rejection {
                 StatusCode::GATEWAY_TIMEOUT
             }
             Self::Upstream(
-                UpstreamError::Connect(_) | UpstreamError::Exchange(_) | UpstreamError::UnrequestedUpgrade,
+                UpstreamError::Connect(_)
+                | UpstreamError::Exchange(_)
+                | UpstreamError::TransferCoding
+                | UpstreamError::UnrequestedUpgrade,
             ) => StatusCode::BAD_GATEWAY,
             Self::Upstream(UpstreamError::Assertion(_)) => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -103,14 +111,34 @@ impl Rejection {
                 | Malformed::UnsupportedTarget,
             )
             | Self::Upstream(UpstreamError::RequestBody(_)) => "bad_request",
-            Self::MethodNotAllowed => "method_not_allowed",
+            Self::MethodNotAllowed { .. } => "method_not_allowed",
             Self::NotFound => "not_found",
             Self::Upstream(UpstreamError::ConnectTimeout | UpstreamError::ResponseTimeout) => "upstream_timeout",
             Self::Upstream(
-                UpstreamError::Connect(_) | UpstreamError::Exchange(_) | UpstreamError::UnrequestedUpgrade,
+                UpstreamError::Connect(_)
+                | UpstreamError::Exchange(_)
+                | UpstreamError::TransferCoding
+                | UpstreamError::UnrequestedUpgrade,
             )
             | Self::UpstreamNotReady => "upstream_unreachable",
             Self::Upstream(UpstreamError::Assertion(_)) => "internal",
+        }
+    }
+
+    /// The methods a 405 names (RFC 9110 §15.5.6); `None` for every other status.
+    #[must_use]
+    pub const fn allow(&self) -> Option<&'static str> {
+        match self {
+            Self::MethodNotAllowed { allow } => Some(allow),
+            Self::Malformed(Malformed::UnsupportedMethod) => Some("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"),
+            Self::Authentication(_)
+            | Self::CrossSite
+            | Self::Denied(_)
+            | Self::Draining
+            | Self::Malformed(_)
+            | Self::NotFound
+            | Self::Upstream(_)
+            | Self::UpstreamNotReady => None,
         }
     }
 

@@ -34,16 +34,16 @@ impl Stage {
         if self.0.load(Ordering::Relaxed) { Phase::Draining } else { Phase::Serving }
     }
 
-    /// Runs the drain to its end. `open` holds every connection and tunnel; what is still open at the deadline is cut
-    /// by whoever drops the runtime.
-    pub async fn drain(&self, times: Drain, stop_accepting: CancellationToken, open: TaskTracker) {
+    /// Runs the drain to its end. `open` holds every connection and tunnel; what is still open at the deadline is for the
+    /// caller to cut.
+    pub async fn drain(&self, times: Drain, stop_accepting: &CancellationToken, open: &TaskTracker) {
         self.0.store(true, Ordering::Relaxed);
         info!(delay_ms = millis(times.delay), deadline_ms = millis(times.deadline), "draining");
         sleep(times.delay).await;
         stop_accepting.cancel();
         open.close();
         if timeout(times.deadline, open.wait()).await.is_err() {
-            warn!(open = open.len(), "drain deadline reached, closing what is open");
+            warn!(open = open.len(), "drain deadline reached");
         }
     }
 }

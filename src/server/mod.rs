@@ -61,16 +61,26 @@ pub trait Answer: Send + Sync + 'static {
 pub struct Server {
     builder: auto::Builder<TaskExecutor>,
     connections: TaskTracker,
-    stop_accepting: CancellationToken,
+    ends: Ends,
     patience: Duration,
 }
 
+/// What ends the connections of a listener.
+#[derive(Debug, Clone)]
+pub struct Ends {
+    /// The listener closes, and every connection ends after its request.
+    pub stop_accepting: CancellationToken,
+    /// Every connection ends where it stands.
+    pub cut: CancellationToken,
+}
+
 impl Server {
-    /// Connections run on `connections`; they are closed when idle, or when a request head is not complete, for
-    /// `keep_alive_timeout`. With `stop_accepting` the listener closes and every connection ends after its request.
+    /// Connections run on `connections`. They are closed when no first request comes for `keep_alive_timeout`, and on
+    /// HTTP/1.1 also when idle, or when a request head is not complete, for so long. On HTTP/2 that is the interval of
+    /// pings: a connection stays while its peer answers them.
     #[must_use]
-    pub fn new(keep_alive_timeout: Duration, connections: TaskTracker, stop_accepting: CancellationToken) -> Self {
-        let mut builder = auto::Builder::new(TaskExecutor(connections.clone()));
+    pub fn new(keep_alive_timeout: Duration, connections: TaskTracker, ends: Ends) -> Self {
+        let mut builder = auto::Builder::new(TaskExecutor { tasks: connections.clone(), cut: ends.cut.clone() });
         builder
             .http1()
             .timer(TokioTimer::new())
@@ -84,7 +94,7 @@ impl Server {
             .max_header_list_size(u32::try_from(MAX_HEAD).unwrap_or(u32::MAX))
             .keep_alive_interval(keep_alive_timeout)
             .keep_alive_timeout(keep_alive_timeout);
-        Self { builder, connections, stop_accepting, patience: keep_alive_timeout }
+        Self { builder, connections, ends, patience: keep_alive_timeout }
     }
 
     /// Accepts until told to stop.
@@ -93,7 +103,7 @@ impl Server {
         let mut exhausted = false;
         loop {
             let accepted = tokio::select! {
-                () = self.stop_accepting.cancelled() => return,
+                () = self.ends.stop_accepting.cancelled() => return,
                 accepted = listener.accept() => accepted,
             };
             match accepted {
@@ -129,9 +139,12 @@ impl Server {
         let ended = tokio::select! {
             ended = connection.as_mut() => ended,
             () = silence(&spoken, self.patience) => return debug!(client.addr = %peer, "no request came"),
-            () = self.stop_accepting.cancelled() => {
+            () = self.ends.stop_accepting.cancelled() => {
                 connection.as_mut().graceful_shutdown();
-                connection.await
+                match self.ends.cut.run_until_cancelled(connection).await {
+                    Some(ended) => ended,
+                    None => return,
+                }
             }
         };
         if let Err(error) = ended {
@@ -151,7 +164,10 @@ async fn silence(spoken: &AtomicBool, patience: Duration) {
 
 /// Runs HTTP/2 streams as tasks the drain waits for.
 #[derive(Debug, Clone)]
-struct TaskExecutor(TaskTracker);
+struct TaskExecutor {
+    tasks: TaskTracker,
+    cut: CancellationToken,
+}
 
 impl<F> hyper::rt::Executor<F> for TaskExecutor
 where
@@ -159,7 +175,8 @@ where
     F::Output: Send + 'static,
 {
     fn execute(&self, future: F) {
-        self.0.spawn(future);
+        let cut = self.cut.clone();
+        self.tasks.spawn(async move { cut.run_until_cancelled(future).await.map(drop) });
     }
 }
 

@@ -11,13 +11,13 @@ use std::{io, sync::Arc, time::Duration};
 
 use http::{
     HeaderValue, Method, Request, Response, StatusCode, Version,
-    header::{CONNECTION, UPGRADE},
+    header::{CONNECTION, CONTENT_LENGTH, UPGRADE},
 };
 use http_body::Body as _;
 use hyper::body::Incoming;
 use thiserror::Error;
 use tokio::time::timeout;
-use tokio_util::task::TaskTracker;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::debug;
 
 pub use answer::AnswerBody;
@@ -26,11 +26,15 @@ use assertion::{Asserter, AssertionError};
 use connector::Connector;
 use outbound::Outbound;
 use pool::{Connection, Pool};
+use tunnel::Tunnels;
 
 use crate::{
     authoriser::Permit,
     config,
-    ingress::{ClaimedNames, Handshake, Inbound, RequestBody, hop_by_hop},
+    ingress::{
+        ClaimedNames, Handshake, Inbound, RequestBody,
+        hop_by_hop::{self, TransferCoding},
+    },
 };
 
 /// Why there is no answer of the application.
@@ -54,6 +58,9 @@ pub enum UpstreamError {
     /// It did not begin an answer in time.
     #[error("no answer of the application in time")]
     ResponseTimeout,
+    /// Its answer is in a transfer coding besides `chunked`.
+    #[error("the transfer coding of the answer is not understood")]
+    TransferCoding,
     /// It changed protocols without being asked.
     #[error("the application changed the protocol unasked")]
     UnrequestedUpgrade,
@@ -75,7 +82,7 @@ pub struct Upstream {
     asserter: Arc<Asserter>,
     names: ClaimedNames,
     response_timeout: Duration,
-    tunnels: TaskTracker,
+    tunnels: Tunnels,
 }
 
 /// Where the tasks of the upstream side run.
@@ -85,6 +92,8 @@ pub struct UpstreamTasks {
     pub background: TaskTracker,
     /// Open WebSockets: the drain waits for them.
     pub tunnels: TaskTracker,
+    /// Ends open WebSockets where they stand.
+    pub cut: CancellationToken,
 }
 
 impl Upstream {
@@ -103,7 +112,7 @@ impl Upstream {
             asserter,
             names,
             response_timeout: upstream.response_timeout,
-            tunnels: tasks.tunnels,
+            tunnels: Tunnels { tasks: tasks.tunnels, cut: tasks.cut },
         }
     }
 
@@ -123,6 +132,7 @@ impl Upstream {
             (response.status() == StatusCode::SWITCHING_PROTOCOLS).then(|| hyper::upgrade::on(&mut response));
         // The version is that of one connection (RFC 9110 §6.2). Kept at 1.0, the answer would have no framing of its own.
         *response.version_mut() = Version::HTTP_11;
+        check_framing(&mut response)?;
         hop_by_hop::remove(response.headers_mut());
         self.names.remove_from_response(response.headers_mut());
         match (application, handshake) {
@@ -131,7 +141,7 @@ impl Upstream {
                 fields.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
                 fields.insert(UPGRADE, HeaderValue::from_static("websocket"));
                 let request_id = request_id.to_str().unwrap_or_default().to_owned();
-                tunnel::open(client, application, request_id, &self.tunnels);
+                self.tunnels.open(client, application, request_id);
                 Ok(response.map(|body| AnswerBody::new(body, lease.into_tunnel())))
             }
             (Some(_), Handshake::None) => Err(UpstreamError::UnrequestedUpgrade),
@@ -193,6 +203,21 @@ impl Upstream {
             Err(_) => Err(Failure { error: UpstreamError::ResponseTimeout, unsent: None }),
         }
     }
+}
+
+/// Takes away a length that does not say how long the body is: beside a transfer coding it never does (RFC 9112 §6.3),
+/// and a 204 has no body. An answer in a coding besides `chunked` is refused, or its reader would get coded bytes that
+/// nobody declares.
+fn check_framing(response: &mut Response<Incoming>) -> Result<(), UpstreamError> {
+    let no_content = response.status() == StatusCode::NO_CONTENT;
+    let fields = response.headers_mut();
+    match TransferCoding::of(fields) {
+        TransferCoding::Chunked => drop(fields.remove(CONTENT_LENGTH)),
+        TransferCoding::None if no_content => drop(fields.remove(CONTENT_LENGTH)),
+        TransferCoding::None => {}
+        TransferCoding::Unknown => return Err(UpstreamError::TransferCoding),
+    }
+    Ok(())
 }
 
 /// A failed attempt, and the request where not a byte of it was written.

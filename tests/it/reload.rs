@@ -36,7 +36,6 @@ impl House {
             .start()
             .await;
         let house = Self { door: Door { upstream, proxy }, path, directory };
-        house.logged("policy applied").await;
         house.admits_only_staff().await;
         house
     }

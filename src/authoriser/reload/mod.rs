@@ -8,7 +8,12 @@
 #[cfg(test)]
 mod tests;
 
-use std::{io, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use tokio::{
     task::spawn_blocking,
@@ -27,27 +32,50 @@ use crate::config::{EmailRules, EmptyPolicy};
 /// operators are promised.
 const PERIOD: Duration = Duration::from_secs(1);
 
-/// Follows the policy file at `path` until `stop`. Whatever is wrong with the file, the last good policy stays in force
-/// and the reason is logged once.
-///
-/// A file caught while it is rewritten in place is not judged: only content read twice in a row is. A writer that
-/// pauses longer than that in the middle of a file that is a policy up to there is not noticed; rename over where that
-/// matters.
-pub async fn watch(
+/// A policy file whose policy is in force.
+#[derive(Debug)]
+pub struct PolicyFile {
     path: PathBuf,
-    live: Arc<LiveAuthoriser>,
+    in_force: Vec<u8>,
     when_empty: EmptyPolicy,
     email_rules: EmailRules,
-    stop: CancellationToken,
-) {
-    let parse = |content: &[u8]| Authoriser::from_content(content, when_empty, email_rules);
-    stop.run_until_cancelled(follow(path, &live, parse)).await;
 }
 
-async fn follow(path: PathBuf, live: &LiveAuthoriser, parse: impl Fn(&[u8]) -> Result<Authoriser, PolicyError>) {
+impl PolicyFile {
+    /// Reads the policy the process starts with.
+    pub(super) fn open(
+        path: &Path,
+        when_empty: EmptyPolicy,
+        email_rules: EmailRules,
+    ) -> Result<(Self, Authoriser), PolicyError> {
+        let in_file = |source| PolicyError::File { path: path.to_owned(), source: Box::new(source) };
+        let content = policy::read(path).map_err(|error| in_file(error.into()))?;
+        let authoriser = Authoriser::from_content(&content, when_empty, email_rules).map_err(in_file)?;
+        Ok((Self { path: path.to_owned(), in_force: content, when_empty, email_rules }, authoriser))
+    }
+
+    /// Follows the file until `stop`. Whatever is wrong with it, the last good policy stays in force and the reason is
+    /// logged once.
+    ///
+    /// A file caught while it is rewritten in place is not judged: only content read twice in a row is. A writer that
+    /// pauses longer than that in the middle of a file that is a policy up to there is not noticed; rename over where
+    /// that matters.
+    pub async fn follow(self, live: Arc<LiveAuthoriser>, stop: CancellationToken) {
+        let Self { path, in_force, when_empty, email_rules } = self;
+        let parse = |content: &[u8]| Authoriser::from_content(content, when_empty, email_rules);
+        let seen = Seen { judged: Ok(in_force), unsettled: None };
+        stop.run_until_cancelled(follow(path, seen, &live, parse)).await;
+    }
+}
+
+async fn follow(
+    path: PathBuf,
+    mut seen: Seen,
+    live: &LiveAuthoriser,
+    parse: impl Fn(&[u8]) -> Result<Authoriser, PolicyError>,
+) {
     let mut ticks = interval(PERIOD);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut seen = Seen::default();
     loop {
         ticks.tick().await;
         let path = path.clone();
@@ -73,9 +101,8 @@ async fn follow(path: PathBuf, live: &LiveAuthoriser, parse: impl Fn(&[u8]) -> R
 type Glimpse = Result<Vec<u8>, ReadError>;
 
 /// What is known of the file.
-#[derive(Default)]
 struct Seen {
-    judged: Option<Glimpse>,
+    judged: Glimpse,
     unsettled: Option<Glimpse>,
 }
 
@@ -83,11 +110,12 @@ impl Seen {
     /// What there is to judge: seen twice in a row, and not what was judged last.
     fn settle(&mut self, glimpse: Glimpse) -> Option<&Glimpse> {
         let before = self.unsettled.take();
-        if self.judged.as_ref() == Some(&glimpse) {
+        if self.judged == glimpse {
             return None;
         }
         if before.as_ref() == Some(&glimpse) {
-            return Some(self.judged.insert(glimpse));
+            self.judged = glimpse;
+            return Some(&self.judged);
         }
         self.unsettled = Some(glimpse);
         None

@@ -11,7 +11,7 @@ use tracing::subscriber::DefaultGuard;
 
 use super::*;
 use crate::{
-    authoriser::initial,
+    authoriser::{Initial, PolicyOrigin, initial},
     config::{self, PolicySource},
 };
 
@@ -82,10 +82,13 @@ async fn watching(when_empty: EmptyPolicy, script: impl AsyncFnOnce(&Watched)) {
     let writer = log.clone();
     let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
     let _guard = tracing::subscriber::set_default(subscriber);
-    let live = Arc::new(initial(&section(&path, when_empty)).unwrap());
+    let Initial { live, origin: PolicyOrigin::File(file) } = initial(&section(&path, when_empty)).unwrap() else {
+        panic!("the policy is in a file");
+    };
+    let live = Arc::new(live);
     let watched = Watched { folder, live: Arc::clone(&live), log, _guard };
     let stop = CancellationToken::new();
-    let watching = watch(path, live, when_empty, EmailRules::RequireVerified, stop.clone());
+    let watching = file.follow(live, stop.clone());
     tokio::join!(watching, async {
         // Half a period beside the looks, so that it is certain which of them sees what.
         sleep(SETTLED + PERIOD / 2).await;

@@ -82,7 +82,7 @@ impl Setup {
         let (address, admin) = (app.address().unwrap(), app.admin_address().unwrap_or_else(|| app.address().unwrap()));
         let stop = CancellationToken::new();
         let stopping = stop.clone();
-        let running = self.tasks.spawn(app.run(async move { stopping.cancelled().await }));
+        let running = self.tasks.spawn(app.run(async move { stopping.cancelled().await }, std::future::pending()));
         Proxy { address, admin, issuer: self.issuer, keys: self.keys, stop, running: Some(running) }
     }
 }
