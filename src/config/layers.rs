@@ -83,7 +83,7 @@ impl Layers {
             Ok(text) => self.add_document(&text, &layer),
             Err(error) if named_by.is_none() && error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => {
-                self.refuse("configuration file", named_by.unwrap_or(layer), Fault::Unreadable { path, error });
+                self.refuse("configuration file", named_by.unwrap_or(layer), Fault::unreadable(path, error));
             }
         }
     }
@@ -146,7 +146,7 @@ impl Layers {
                     text.strip_suffix('\n').map_or(text.as_str(), |text| text.strip_suffix('\r').unwrap_or(text));
                 self.put_text(key, text, layer);
             }
-            Err(error) => self.refuse(key.path, layer, Fault::Unreadable { path: PathBuf::from(path), error }),
+            Err(error) => self.refuse(key.path, layer, Fault::unreadable(PathBuf::from(path), error)),
         }
         true
     }

@@ -76,7 +76,7 @@ pub enum Fault {
         place: Place,
     },
     /// The mock user's file cannot be used.
-    #[error("{path}: {error}", path = path.display())]
+    #[error("{path}: {error}; correct the file, or remove it for the built-in user", path = path.display())]
     MockUser {
         /// The file.
         path: PathBuf,
@@ -92,8 +92,14 @@ pub enum Fault {
     /// An environment variable that is not UTF-8.
     #[error("is not UTF-8; write it in UTF-8")]
     NotUtf8,
+    /// A file that is not UTF-8.
+    #[error("{path} is not UTF-8; write text there, a secret as `openssl rand -base64 48` makes it", path = path.display())]
+    NotText {
+        /// The file.
+        path: PathBuf,
+    },
     /// The policy file cannot be used.
-    #[error("{path}: {error}", path = path.display())]
+    #[error("{path}: {error}; correct the file", path = path.display())]
     Policy {
         /// The file.
         path: PathBuf,
@@ -139,6 +145,17 @@ pub enum Fault {
         /// What was written.
         found: &'static str,
     },
+}
+
+impl Fault {
+    /// Why a file could not be read as text.
+    pub(super) fn unreadable(path: PathBuf, error: io::Error) -> Self {
+        if error.kind() == io::ErrorKind::InvalidData {
+            Self::NotText { path }
+        } else {
+            Self::Unreadable { path, error }
+        }
+    }
 }
 
 /// Where development settings were found.

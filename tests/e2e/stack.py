@@ -131,7 +131,9 @@ class App(Process):
 class Proxy(Process):
     """The binary under test, configured by environment only."""
 
-    def __init__(self, name: str, issuer: Issuer, app: App, *, port: int | None = None, **settings: str):
+    def __init__(
+        self, name: str, issuer: Issuer, app: App, *, port: int | None = None, under: tuple[str, ...] = (), **settings: str
+    ):
         self.port, self.admin_port = port or free_port(), free_port()
         self.url, self.admin_url = f"http://127.0.0.1:{self.port}", f"http://127.0.0.1:{self.admin_port}"
         facts = issuer.facts
@@ -150,7 +152,7 @@ class Proxy(Process):
             # The most that an operator would switch on: what leaks only then is found as well.
             "COGNITO_AUTH_LOG_LEVEL": "info,cognito_auth_proxy=trace",
         } | settings
-        super().__init__(name, [str(BINARY)], **self.settings)
+        super().__init__(name, [*under, str(BINARY)], **self.settings)
 
     def ready(self) -> None:
         self.wait_for(lambda: answers(self.url + "/.auth/ready"), "ready")

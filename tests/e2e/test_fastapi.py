@@ -4,6 +4,7 @@ import hashlib
 import http.client
 import json
 import os
+import pathlib
 import secrets
 import signal
 import socket
@@ -412,6 +413,26 @@ def test_sigterm_lets_a_slow_answer_end_and_exits_0(own_proxy, staff, app):
             app.post(f"/gates/{gate}")
             assert b"".join(body) == b"ended"
     assert own_proxy.child.wait(PATIENCE) == 0
+
+
+def test_as_pid_1_it_heeds_sigterm_and_drains(issuer, fastapi, staff, app):
+    """The kernel gives PID 1 no default action for a signal; a container's entry point has to bring its own."""
+    unprivileged = () if os.geteuid() == 0 else ("--map-root-user",)
+    under = ("unshare", *unprivileged, "--fork", "--pid", "--kill-child", "--")
+    proxy = Proxy("pid_1_proxy", issuer, fastapi.app, under=under)
+    proxy.ready()
+    [pid] = pathlib.Path(f"/proc/{proxy.child.pid}/task/{proxy.child.pid}/children").read_text().split()
+    assert f"NSpid:\t{pid}\t1\n" in pathlib.Path(f"/proc/{pid}/status").read_text()
+    gate = secrets.token_hex(4)
+    with httpx.Client(base_url=proxy.url, headers=staff, timeout=PATIENCE) as client:
+        with client.stream("GET", "/slow", params={"gate": gate}) as stream:
+            body = stream.iter_raw()
+            assert next(body) == b"begun "
+            os.kill(int(pid), signal.SIGTERM)
+            eventually(lambda: not answers(proxy.url + "/.auth/ready"), "readiness is off")
+            app.post(f"/gates/{gate}")
+            assert b"".join(body) == b"ended"
+    assert proxy.child.wait(PATIENCE) == 0
 
 
 def test_sigterm_lets_a_socket_end_and_exits_0(own_proxy, staff):

@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeMap, fs, path::Path};
 
+use serde_json::Value;
+
 use crate::support::{
     application::Application,
     client::{Wire, request},
@@ -51,7 +53,7 @@ async fn run_serves_logs_json_lines_and_ends_with_0_on_sigterm_and_sigint() {
         serving.process.signal(signal);
         let ended = serving.process.ended().await;
         assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""), "SIG{signal}");
-        let events: Vec<serde_json::Value> =
+        let events: Vec<Value> =
             ended.stdout.lines().map(|line| serde_json::from_str(line).expect(line)).collect();
         let messages: Vec<&str> = events.iter().map(|event| event["message"].as_str().unwrap()).collect();
         for message in ["serving", "request", "stopping", "draining", "stopped"] {
@@ -89,14 +91,25 @@ async fn streaming(deadline: &str) -> (crate::support::process::Serving, Wire, W
     (serving, client, app)
 }
 
+/// What was cut is in the log as well, and the log ends after it.
+fn assert_has_line_of_the_stream(ended: &Ended) {
+    let events: Vec<Value> = ended.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let access: Vec<&Value> = events.iter().filter(|event| event["message"] == "request").collect();
+    let [line] = access.as_slice() else { panic!("{access:?}") };
+    assert_eq!((line["path"].as_str(), line["end"].as_str()), (Some("/events"), Some("aborted")));
+    assert_eq!(events.last().unwrap()["message"], "stopped");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_open_at_the_drain_deadline_is_cut_and_the_process_ends_with_0() {
     let (mut serving, mut client, mut app) = streaming("100ms").await;
     serving.process.signal("TERM");
-    let warning = serving.process.event("drain deadline reached, closing what is open").await;
+    let warning = serving.process.event("drain deadline reached").await;
     assert_eq!((warning["level"].as_str(), warning["open"].as_u64()), (Some("WARN"), Some(1)));
-    assert_eq!(serving.process.ended().await.code, Some(0));
+    let ended = serving.process.ended().await;
+    assert_eq!(ended.code, Some(0));
     assert!(client.closes().await && app.closes().await);
+    assert_has_line_of_the_stream(&ended);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -112,6 +125,7 @@ async fn a_second_signal_ends_the_drain_at_once_and_the_process_with_0() {
         assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""), "SIG{first}, SIG{second}");
         assert!(ended.stdout.contains("signalled again"));
         assert!(client.closes().await && app.closes().await);
+        assert_has_line_of_the_stream(&ended);
     }
 }
 

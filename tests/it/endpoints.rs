@@ -233,16 +233,17 @@ async fn without_a_landing_page_logout_shows_its_own() {
 #[tokio::test(flavor = "multi_thread")]
 async fn other_methods_are_refused_and_head_has_no_content() {
     let door = Door::new().await;
-    for (path, methods) in [
-        ("health", &["POST", "PUT", "DELETE", "OPTIONS", "PATCH"][..]),
-        ("ready", &["POST", "DELETE"]),
-        ("me", &["POST", "DELETE"]),
-        ("jwks.json", &["POST", "PUT"]),
-        ("logout", &["PUT", "DELETE", "OPTIONS"]),
+    for (path, methods, allow) in [
+        ("health", &["POST", "PUT", "DELETE", "OPTIONS", "PATCH"][..], "GET, HEAD"),
+        ("ready", &["POST", "DELETE"], "GET, HEAD"),
+        ("me", &["POST", "DELETE"], "GET, HEAD"),
+        ("jwks.json", &["POST", "PUT"], "GET, HEAD"),
+        ("logout", &["PUT", "DELETE", "OPTIONS"], "GET, HEAD, POST"),
     ] {
         for method in methods {
             let answer = door.proxy.send_signed_in(&format!("{method} /.auth/{path}"), &[SCRIPT]).await;
             assert_eq!((answer.status, answer.code().as_str()), (405, "method_not_allowed"), "{method} {path}");
+            assert_eq!(answer.field("allow"), Some(allow), "{path}");
             assert!(answer.all("set-cookie").is_empty());
         }
         let mut wire = Wire::connect(door.proxy.address).await;
@@ -284,5 +285,6 @@ async fn the_admin_listener_answers_its_paths_and_forwards_nothing() {
     wire.send(request("POST /health", &door.proxy.tokens().fields())).await;
     let answer = wire.answer().await;
     assert_eq!((answer.status, answer.code().as_str()), (405, "method_not_allowed"));
+    assert_eq!((answer.field("allow"), answer.json().get("request_id")), (Some("GET, HEAD"), None));
     assert!(door.upstream.unasked().is_empty());
 }

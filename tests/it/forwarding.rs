@@ -314,6 +314,29 @@ async fn an_answer_with_two_lengths_is_502() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_length_beside_a_transfer_coding_does_not_count() {
+    for length in [3, 50] {
+        let (_upstream, proxy) = answered_with(format!(
+            "HTTP/1.1 200 OK\r\ncontent-length: {length}\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"
+        ))
+        .await;
+        let answer = proxy.send_signed_in("GET /", &[]).await;
+        assert_eq!((answer.field("content-length"), answer.text().as_str()), (None, "hello"), "{length}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_in_an_unknown_transfer_coding_is_502() {
+    for coding in ["gzip, chunked", "gzip"] {
+        let (_upstream, proxy) = answered_with(format!(
+            "HTTP/1.1 200 OK\r\ntransfer-encoding: {coding}\r\nconnection: close\r\n\r\n5\r\nhello\r\n0\r\n\r\n"
+        ))
+        .await;
+        assert_problem(&proxy.send_signed_in("GET /", &[SCRIPT]).await, 502, "upstream_unreachable");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_unasked_change_of_protocol_is_502() {
     let (_upstream, proxy) =
         answered_with("HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n").await;

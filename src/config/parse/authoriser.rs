@@ -73,10 +73,8 @@ fn policy_file(path: &Path, when_empty: EmptyPolicy, findings: &mut Findings) ->
             findings.refuse(key, Fault::Conflict { other: CONFIG_PATH });
         }
     }
-    let text = findings.parsed(
-        CONFIG_PATH,
-        fs::read_to_string(path).map_err(|error| Fault::Unreadable { path: path.to_owned(), error }),
-    )?;
+    let text = findings
+        .parsed(CONFIG_PATH, fs::read_to_string(path).map_err(|error| Fault::unreadable(path.to_owned(), error)))?;
     match PolicyRules::parse_document(&text) {
         Ok(rules) if has_no_rule(&rules) && when_empty == EmptyPolicy::Refuse => {
             findings.refuse(CONFIG_PATH, NO_RULE_IN_FILE);

@@ -41,7 +41,7 @@ fn mock_user(named: Option<&str>, working_directory: &Path, findings: &mut Findi
             Some(MockUser::default())
         }
         Err(error) => {
-            findings.refuse(MOCK_USER, Fault::Unreadable { path, error });
+            findings.refuse(MOCK_USER, Fault::unreadable(path, error));
             None
         }
     }

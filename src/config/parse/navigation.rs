@@ -24,7 +24,7 @@ pub(super) fn rejection(
         && leads_back(url, reserved, public)
     {
         findings.warn(
-            "rejection.redirect_url is a path that itself needs a user, so a refused browser would come back for ever; \
+            "rejection.redirect_url is a path that itself needs a user, so a refused browser meets the built-in page there; \
              add it to authoriser.public_paths",
         );
     }
