@@ -53,8 +53,7 @@ async fn run_serves_logs_json_lines_and_ends_with_0_on_sigterm_and_sigint() {
         serving.process.signal(signal);
         let ended = serving.process.ended().await;
         assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""), "SIG{signal}");
-        let events: Vec<Value> =
-            ended.stdout.lines().map(|line| serde_json::from_str(line).expect(line)).collect();
+        let events: Vec<Value> = ended.stdout.lines().map(|line| serde_json::from_str(line).expect(line)).collect();
         let messages: Vec<&str> = events.iter().map(|event| event["message"].as_str().unwrap()).collect();
         for message in ["serving", "request", "stopping", "draining", "stopped"] {
             assert!(messages.contains(&message), "{message} in {messages:?}");
