@@ -44,6 +44,17 @@ async fn idle_connection(application: &Application, proxy: &Proxy) -> Wire {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_is_none_is_not_asked_for_again() {
+    let (application, proxy) = start().await;
+    let mut app = idle_connection(&application, &proxy).await;
+    let mut client = asking(&proxy, "GET /second", "").await;
+    app.request().await;
+    app.send("SMTP is what I speak\r\n\r\n").await;
+    assert_eq!(client.answer().await.code(), "upstream_unreachable");
+    assert!(application.is_left_alone().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn requests_one_after_the_other_share_a_connection_to_the_application() {
     let upstream = Upstream::start().await;
     let proxy = Proxy::start(&upstream).await;
@@ -304,6 +315,18 @@ async fn a_request_head_that_does_not_come_to_its_end_is_given_up() {
     wire.send("GET / HTTP/1.1\r\nHost: app.example\r\nX-Slow: ").await;
     assert!(wire.closes().await);
     assert!(upstream.unasked().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_never_says_which_protocol_it_speaks_is_closed() {
+    let upstream = Upstream::start().await;
+    let proxy = Setup::new(&upstream).await.set("COGNITO_AUTH_KEEP_ALIVE_TIMEOUT", "100ms").start().await;
+    // HTTP/2 begins with `PRI * HTTP/2.0`, so `P` could still be both.
+    for said in ["", "P", "PRI * HTTP/2.0\r\n\r\nSM\r\n"] {
+        let mut wire = Wire::connect(proxy.address).await;
+        wire.send(said).await;
+        assert!(wire.closes().await, "{said:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -149,6 +149,16 @@ async fn logout_ends_the_session_and_goes_to_cognito() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn hundreds_of_cookies_do_not_make_hundreds_of_fields() {
+    let door = Door::with(&[DOMAIN, LANDING]).await;
+    let sent: Vec<String> = (0..500).map(|shard| format!("AWSELBAuthSessionCookie-{shard}=x")).collect();
+    let answer = door.proxy.send("GET /.auth/logout", &[("Cookie", &sent.join("; "))]).await;
+    let ended = answer.all("set-cookie");
+    assert_eq!(ended.len(), 5 + 8);
+    assert!((0..4).all(|shard| ended.iter().any(|it| it.starts_with(&format!("AWSELBAuthSessionCookie-{shard}=;")))));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_foreign_page_cannot_sign_a_user_out() {
     let door = Door::with(&[DOMAIN, LANDING]).await;
     for site in ["cross-site", "same-site", "", "unheard-of", "Same-Origin"] {
@@ -166,7 +176,11 @@ async fn a_foreign_page_cannot_sign_a_user_out() {
             assert_keeps_signed_in(&answer);
             let page = answer.text();
             assert!(page.contains(r#"<form method="post" action="/.auth/logout">"#), "{page}");
-            assert!(answer.field("content-security-policy").unwrap().contains("frame-ancestors 'none'"));
+            let policy = answer.field("content-security-policy").unwrap();
+            assert!(policy.contains("frame-ancestors 'none'"), "{policy}");
+            // A browser applies it to where the answer to the form leads, too.
+            let targets = "form-action 'self' https://example.auth.eu-west-2.amazoncognito.com https://app.example;";
+            assert!(policy.contains(targets), "{policy}");
         }
     }
     for fields in [

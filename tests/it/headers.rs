@@ -178,6 +178,20 @@ async fn the_credential_does_not_go_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_access_token_nobody_verified_is_not_put_back() {
+    let upstream = Upstream::start().await;
+    let setup = Setup::new(&upstream).await.set("COGNITO_AUTH_PASS_ALB_HEADERS", "true");
+    let setup = setup.set("COGNITO_AUTH_GROUPS_SOURCE", "userinfo").set("COGNITO_AUTH_ALLOWED_GROUPS", "");
+    let proxy = setup.set("COGNITO_AUTH_ALLOW_ANY_AUTHENTICATED", "true").start().await;
+    let tokens = proxy.tokens();
+    let [data, _, identity] = tokens.fields();
+    proxy.send("GET /page", &[data, ("x-amzn-oidc-accesstoken", "anything"), identity]).await;
+    let seen = upstream.next().await;
+    assert_eq!((seen.field(data.0), seen.field(identity.0)), (Some(data.1), Some(identity.1)));
+    assert_eq!(seen.field("x-amzn-oidc-accesstoken"), None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn verified_alb_fields_are_put_back_once_where_switched_on_and_never_on_public_paths() {
     let upstream = Upstream::start().await;
     let setup = Setup::new(&upstream).await.set("COGNITO_AUTH_PUBLIC_PATHS", "/open");

@@ -101,6 +101,14 @@ async fn watching(when_empty: EmptyPolicy, script: impl AsyncFnOnce(&Watched)) {
 const SETTLED: Duration = Duration::from_secs(5);
 
 #[tokio::test(start_paused = true)]
+async fn what_the_process_started_with_is_not_applied_again() {
+    watching(EmptyPolicy::Refuse, async |watched| {
+        assert_eq!((watched.text().as_str(), watched.admitted().as_str()), ("", "a"));
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_rewritten_file_is_applied_within_five_seconds() {
     watching(EmptyPolicy::Refuse, async |watched| {
         watched.write(&policy("b"));
