@@ -120,6 +120,8 @@ async fn an_outage_of_the_application_is_logged_with_its_cause() {
     assert_eq!(wire.answer().await.status, 502);
     let line = serving.access_line().await;
     assert_eq!((&line["reason"], &line["status"]), (&"upstream_unreachable".into(), &502.into()));
+    // The user was admitted: what failed after that decides nothing about them.
+    assert_eq!((&line["decision"], &line["granted_by"]), (&"allow".into(), &"group:staff".into()));
     let ended = serving.terminated().await;
     assert!(ended.stdout.contains("Connection refused"), "{}", ended.stdout);
 }
