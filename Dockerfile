@@ -20,7 +20,7 @@ COPY build.rs ./
 COPY config config
 COPY src src
 ARG REVISION=unknown
-ENV COGNITO_AUTH_PROXY_COMMIT=${REVISION}
+ENV BUILD_COMMIT=${REVISION}
 RUN find src -name '*.rs' -exec touch {} + \
  && cargo build --release --locked --bins --target "$(cat /target-triple)" \
  && install -D "target/$(cat /target-triple)/release/cognito-auth-proxy" /out/cognito-auth-proxy \

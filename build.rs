@@ -4,14 +4,15 @@ use std::process::Command;
 
 #[expect(clippy::disallowed_methods, reason = "the build's environment, not the program's")]
 fn main() {
-    println!("cargo::rerun-if-env-changed=COGNITO_AUTH_PROXY_COMMIT");
+    println!("cargo::rerun-if-env-changed=BUILD_COMMIT");
     // The log of HEAD changes with every commit and checkout; HEAD itself only names a branch.
     if let Some(log) = git(&["rev-parse", "--git-path", "logs/HEAD"]) {
         println!("cargo::rerun-if-changed={log}");
     }
-    let given = std::env::var("COGNITO_AUTH_PROXY_COMMIT").ok().filter(|commit| !commit.is_empty());
+    let given = std::env::var("BUILD_COMMIT").ok().filter(|commit| !commit.is_empty());
     let commit = given.or_else(|| git(&["rev-parse", "--short=12", "HEAD"]));
-    println!("cargo::rustc-env=COGNITO_AUTH_PROXY_COMMIT={}", commit.as_deref().unwrap_or("unknown commit"));
+    // Not under our own prefix: `cargo run` passes this on to the program, which refuses names of ours it does not know.
+    println!("cargo::rustc-env=BUILD_COMMIT={}", commit.as_deref().unwrap_or("unknown commit"));
 }
 
 fn git(arguments: &[&str]) -> Option<String> {

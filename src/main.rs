@@ -13,7 +13,7 @@ use cognito_auth_proxy::{
 /// Settings come from the compiled-in defaults, a TOML file, COGNITO_AUTH_* variables and flags; the later wins.
 /// `check` prints all of them with where each came from.
 #[derive(Debug, Parser)]
-#[command(version = concat!(env!("CARGO_PKG_VERSION"), " (", env!("COGNITO_AUTH_PROXY_COMMIT"), ")"))]
+#[command(version = concat!(env!("CARGO_PKG_VERSION"), " (", env!("BUILD_COMMIT"), ")"))]
 #[command(args_conflicts_with_subcommands = true)]
 struct Arguments {
     #[command(subcommand)]
