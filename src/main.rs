@@ -5,7 +5,7 @@ use std::{path::PathBuf, process::ExitCode};
 use clap::{Args, Parser, Subcommand};
 use cognito_auth_proxy::{
     commands::{ExitStatus, check, healthcheck, run, say},
-    config::{Config, Environment, FlagSetting, Flags},
+    config::{Config, Environment, FlagSetting, Flags, Layer},
 };
 
 /// Verifies AWS ALB and Cognito sign-ins, authorises by group or e-mail, forwards with a signed X-Auth-User.
@@ -64,8 +64,9 @@ impl Settings {
             ("--admin-listen", "server.admin_listen", self.admin_listen),
             ("--upstream", "upstream.url", self.upstream),
         ];
-        let given =
-            settings.into_iter().filter_map(|(flag, key, value)| Some(FlagSetting { flag, key, value: value? }));
+        let given = settings
+            .into_iter()
+            .filter_map(|(flag, key, value)| Some(FlagSetting { layer: Layer::Flag(flag), key, value: value? }));
         Flags { config: self.config, settings: given.collect() }
     }
 }

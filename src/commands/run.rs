@@ -12,7 +12,7 @@ use tracing::{error, info, warn};
 use super::{ExitStatus, complain, say};
 use crate::{
     app::App,
-    config::{Config, ConfigErrors, Environment, FlagSetting, Flags},
+    config::{Config, ConfigErrors, Environment, FlagSetting, Flags, Layer},
     dev::sample,
     telemetry,
 };
@@ -107,7 +107,7 @@ async fn prepare_sample(flags: &mut Flags) -> io::Result<TcpListener> {
         // No load balancer has to look away first.
         ("server.drain_delay", "0s".to_owned()),
     ] {
-        flags.settings.push(FlagSetting { flag: "--dev-sample", key, value });
+        flags.settings.push(FlagSetting { layer: Layer::Flag("--dev-sample"), key, value });
     }
     Ok(listener)
 }

@@ -32,6 +32,11 @@ impl Findings {
         self.origins.get(key).is_some_and(|layer| *layer != Layer::Default)
     }
 
+    /// Whether a command made the value of `key` for its own work.
+    pub(super) fn is_of_command(&self, key: &str) -> bool {
+        matches!(self.origins.get(key), Some(Layer::Command(_)))
+    }
+
     /// Whether something is wrong with `key`, or with any key of the section that `key` names with a dot at its end.
     pub(super) fn has_problem(&self, key: &str) -> bool {
         let section = key.ends_with('.');
@@ -65,6 +70,11 @@ impl Findings {
     /// Shows an effective value that no layer wrote.
     pub(super) fn show(&mut self, key: &'static str, value: impl Into<toml::Value>, layer: &str) {
         self.shown.insert(key, Shown { value: value.into().to_string(), layer: layer.to_owned() });
+    }
+
+    /// Shows that `layer` took the value of `key` away.
+    pub(super) fn show_unset(&mut self, key: &'static str, layer: &Layer) {
+        self.shown.insert(key, Shown { value: UNSET.to_owned(), layer: layer.to_string() });
     }
 
     /// The parsed value of `key`, or a problem.
@@ -130,7 +140,7 @@ impl Findings {
             .map(|key| match self.shown.remove(key.path) {
                 Some(Shown { value, layer }) => Setting { key: key.path.to_owned(), value, layer },
                 None => {
-                    Setting { key: key.path.to_owned(), value: "unset".to_owned(), layer: Layer::Default.to_string() }
+                    Setting { key: key.path.to_owned(), value: UNSET.to_owned(), layer: Layer::Default.to_string() }
                 }
             })
             .collect();
@@ -142,6 +152,9 @@ impl Findings {
         ConfigErrors::new(self.problems)
     }
 }
+
+/// A setting without a value, as `check` prints it: without quotes, which no text is.
+const UNSET: &str = "unset";
 
 /// Why an empty entry of a list is refused.
 pub(super) const EMPTY_ENTRY: ValueError = ValueError { problem: "is empty", remedy: "remove it" };

@@ -1,4 +1,4 @@
-//! Merges the layers: defaults ← file ← environment ← flags. Every unknown name and every wrong type is reported, and
+//! Merges the layers: defaults ← file ← environment ← flags and commands. Every unknown name and every wrong type is reported, and
 //! each value keeps the layer it came from.
 
 use std::{
@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::{
-    ConfigErrors, Environment, Fault, Flags, Layer, Problem, ValueError,
+    ConfigErrors, Environment, Fault, FlagSetting, Flags, Layer, Problem, ValueError,
     document::toml_table,
     environment::PREFIX,
     findings::Findings,
@@ -31,6 +31,8 @@ const CONFIG_VARIABLE: &str = "COGNITO_AUTH_PROXY_CONFIG";
 #[derive(Default)]
 pub(super) struct Layers {
     values: BTreeMap<&'static str, (toml::Value, Layer)>,
+    /// Keys without a default whose value a command took away.
+    unset: BTreeMap<&'static str, Layer>,
     problems: Vec<Problem>,
 }
 
@@ -39,9 +41,10 @@ impl Layers {
     pub(super) fn read(flags: &Flags, environment: &Environment, system_file: &Path) -> Self {
         let mut layers = Self::default();
         layers.add_document(DEFAULTS, &Layer::Default);
+        let defaults = layers.values.clone();
         layers.add_file(flags, environment, system_file);
         layers.add_environment(environment);
-        layers.add_flags(flags);
+        layers.add_flags(flags, &defaults);
         layers
     }
 
@@ -60,6 +63,9 @@ impl Layers {
             }
         }
         let mut findings = Findings::new(shown, self.problems);
+        for (key, layer) in &self.unset {
+            findings.show_unset(key, layer);
+        }
         // Names and types were checked layer by layer: only the compiled-in defaults themselves can be at fault here.
         match findings.parsed("default.toml", table.try_into().map_err(|_| INCOMPLETE_DEFAULTS)) {
             Some(raw) => Ok((raw, findings)),
@@ -151,13 +157,27 @@ impl Layers {
         true
     }
 
-    fn add_flags(&mut self, flags: &Flags) {
-        for setting in &flags.settings {
-            let layer = Layer::Flag(setting.flag);
-            match keys::find(setting.key) {
-                Some(Key { kind: Kind::Secret, .. }) => self.refuse(setting.key, layer, Fault::SecretFlag),
-                Some(key) => self.put_text(key, &setting.value, layer),
-                None => self.refuse_unknown(setting.key, &layer),
+    fn add_flags(&mut self, flags: &Flags, defaults: &BTreeMap<&'static str, (toml::Value, Layer)>) {
+        for FlagSetting { layer, key, value } in &flags.settings {
+            match (keys::find(key), layer) {
+                (Some(Key { kind: Kind::Secret, .. }), _) => self.refuse(key, layer.clone(), Fault::SecretFlag),
+                (Some(key), Layer::Command(_)) if value.is_empty() => {
+                    self.unset(key, layer.clone(), defaults.get(key.path));
+                }
+                (Some(key), _) => self.put_text(key, value, layer.clone()),
+                (None, _) => self.refuse_unknown(key, layer),
+            }
+        }
+    }
+
+    fn unset(&mut self, key: &'static Key, layer: Layer, default: Option<&(toml::Value, Layer)>) {
+        match default {
+            Some(default) => {
+                self.values.insert(key.path, default.clone());
+            }
+            None => {
+                self.values.remove(key.path);
+                self.unset.insert(key.path, layer);
             }
         }
     }
@@ -172,6 +192,7 @@ impl Layers {
     fn put(&mut self, key: &'static Key, value: toml::Value, layer: Layer) {
         match key.kind.accept(&value) {
             Ok(()) => {
+                self.unset.remove(key.path);
                 self.values.insert(key.path, (value, layer));
             }
             Err(found) => self.refuse(key.path, layer, Fault::WrongType { expected: key.kind.expected(), found }),

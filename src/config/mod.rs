@@ -3,6 +3,7 @@
 //! [`Config`] holds only values that work: nothing here needs a second look at run time. It is made in one place,
 //! [`Config::load`], which merges the layers, reports every problem at once and remembers where each value came from.
 
+mod development;
 mod document;
 mod duration;
 mod environment;
@@ -23,6 +24,7 @@ mod values;
 
 use std::path::{Path, PathBuf};
 
+pub use development::{Development, FoundMockUser};
 pub use document::SyntaxError;
 pub use environment::Environment;
 pub use mock_user::MockUserError;
@@ -44,18 +46,19 @@ const SYSTEM_FILE: &str = "/etc/cognito-auth-proxy/config.toml";
 pub struct Flags {
     /// The configuration file, `--config`.
     pub config: Option<PathBuf>,
-    /// Settings given as flags, which win over every other layer.
+    /// Settings given as flags or made by a command, which win over every other layer. A later one wins.
     pub settings: Vec<FlagSetting>,
 }
 
-/// One setting given as a flag.
+/// One setting given as a flag, or made by a command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FlagSetting {
-    /// The flag as the operator wrote it, `--listen`.
-    pub flag: &'static str,
+    /// The flag as the operator wrote it, `--listen`, or the command.
+    pub layer: Layer,
     /// The dotted key it sets, `server.listen`. Never a secret's: that is refused.
     pub key: &'static str,
-    /// The value, in the form the environment takes.
+    /// The value, in the form the environment takes. An empty one of a command takes the key's value away: what the
+    /// file, the environment or a flag says does not count, and the default comes back where there is one.
     pub value: String,
 }
 
@@ -67,6 +70,17 @@ struct Places<'a> {
     working_directory: &'a Path,
 }
 
+impl Places<'static> {
+    /// Those of a real start.
+    fn of_process() -> Self {
+        Self {
+            system_file: Path::new(SYSTEM_FILE),
+            // Empty: paths are then resolved by the operating system, which starts at the working directory.
+            working_directory: Path::new(""),
+        }
+    }
+}
+
 impl Config {
     /// Reads and parses every layer, the policy file and the mock user's file included.
     ///
@@ -74,12 +88,7 @@ impl Config {
     ///
     /// Every problem of every layer at once; then nothing may be served.
     pub fn load(flags: &Flags, environment: &Environment) -> Result<Self, ConfigErrors> {
-        let places = Places {
-            system_file: Path::new(SYSTEM_FILE),
-            // Empty: paths are then resolved by the operating system, which starts at the working directory.
-            working_directory: Path::new(""),
-        };
-        Self::load_at(flags, environment, &places)
+        Self::load_at(flags, environment, &Places::of_process())
     }
 
     /// Reads only where the process listens: for asking a running one, whose other settings may have changed on disk.
@@ -96,7 +105,7 @@ impl Config {
         let (raw, mut findings) = Layers::read(flags, environment, places.system_file).into_raw()?;
         layers::refuse_unknown_variables(environment, &mut findings);
         let surroundings = Surroundings::read(environment, &mut findings);
-        parse::config(&raw, &surroundings, places.working_directory, findings)
+        parse::config(&raw, &surroundings, places.working_directory, findings).map(|(config, _)| config)
     }
 }
 

@@ -17,6 +17,8 @@ pub enum Layer {
     Environment(String),
     /// A command line flag.
     Flag(&'static str),
+    /// A command that needs this value to do its work. It wins over every other layer.
+    Command(&'static str),
 }
 
 impl fmt::Display for Layer {
@@ -26,6 +28,7 @@ impl fmt::Display for Layer {
             Self::File(path) => write!(formatter, "file {}", path.display()),
             Self::Environment(name) => write!(formatter, "environment {name}"),
             Self::Flag(name) => write!(formatter, "flag {name}"),
+            Self::Command(name) => write!(formatter, "command {name}"),
         }
     }
 }

@@ -37,12 +37,13 @@ const ALL_OF_NOTHING: ValueError = ValueError {
     remedy: "set allowed_groups, allowed_users or allowed_domains, or take require_all out",
 };
 
+/// The section, and the rules of its policy.
 pub(super) fn authoriser(
     raw: &raw::Authoriser,
     reserved: Option<&ReservedPrefix>,
     working_directory: &Path,
     findings: &mut Findings,
-) -> Option<Authoriser> {
+) -> Option<(Authoriser, PolicyRules)> {
     let when_empty = if raw.allow_any_authenticated {
         findings.warn(
             "authoriser.allow_any_authenticated is on: a policy without any rule admits every signed-in user (with one rule, an admin list too, only who passes it comes in)",
@@ -64,10 +65,12 @@ pub(super) fn authoriser(
         Some(path) => policy_file(&working_directory.join(path), when_empty, findings),
         None => inline_policy(raw, when_empty, findings),
     };
-    Some(Authoriser { policy: policy?, when_empty, email_rules, public_paths: public_paths.into_iter().collect() })
+    let (policy, rules) = policy?;
+    let public_paths = public_paths.into_iter().collect();
+    Some((Authoriser { policy, when_empty, email_rules, public_paths }, rules))
 }
 
-fn policy_file(path: &Path, when_empty: EmptyPolicy, findings: &mut Findings) -> Option<PolicySource> {
+fn policy_file(path: &Path, when_empty: EmptyPolicy, findings: &mut Findings) -> Option<(PolicySource, PolicyRules)> {
     for key in INLINE_KEYS {
         if findings.is_set(key) {
             findings.refuse(key, Fault::Conflict { other: CONFIG_PATH });
@@ -80,7 +83,7 @@ fn policy_file(path: &Path, when_empty: EmptyPolicy, findings: &mut Findings) ->
             findings.refuse(CONFIG_PATH, NO_RULE_IN_FILE);
             None
         }
-        Ok(_) => Some(PolicySource::File(path.to_owned())),
+        Ok(rules) => Some((PolicySource::File(path.to_owned()), rules)),
         Err(error) => {
             for error in error.into_problems() {
                 findings.refuse(CONFIG_PATH, Fault::Policy { path: path.to_owned(), error });
@@ -90,7 +93,11 @@ fn policy_file(path: &Path, when_empty: EmptyPolicy, findings: &mut Findings) ->
     }
 }
 
-fn inline_policy(raw: &raw::Authoriser, when_empty: EmptyPolicy, findings: &mut Findings) -> Option<PolicySource> {
+fn inline_policy(
+    raw: &raw::Authoriser,
+    when_empty: EmptyPolicy,
+    findings: &mut Findings,
+) -> Option<(PolicySource, PolicyRules)> {
     let rules = PolicyRules {
         allowed_groups: findings.list("authoriser.allowed_groups", &raw.allowed_groups, parse_group),
         allowed_users: findings.list("authoriser.allowed_users", &raw.allowed_users, EmailAddress::parse),
@@ -111,7 +118,7 @@ fn inline_policy(raw: &raw::Authoriser, when_empty: EmptyPolicy, findings: &mut 
         findings.refuse("authoriser.allowed_groups", NO_RULE);
         return None;
     }
-    Some(PolicySource::Inline(rules))
+    Some((PolicySource::Inline(rules.clone()), rules))
 }
 
 /// A path that is compared byte by byte with a request's: only one in canonical form can ever match, and nothing else

@@ -33,7 +33,10 @@ pub(super) fn credentials(raw: &Raw, surroundings: &Surroundings, findings: &mut
     let issuers = issuers(&raw.identity, pool.as_ref(), groups.as_ref(), findings);
     for (key, url) in [("alb.public_keys_url", alb_keys.as_ref()), ("cognito.jwks_url", key_set_url(groups.as_ref()))] {
         if url.is_some_and(KeysUrl::is_plain_http) {
-            findings.warn(format!("{key} is plain http: for tests and development only"));
+            // A command that serves the keys itself need not warn its user of it. The platform is guarded all the same.
+            if !findings.is_of_command(key) {
+                findings.warn(format!("{key} is plain http: for tests and development only"));
+            }
             surroundings.guard_platform(key, findings);
         }
     }

@@ -9,36 +9,37 @@ mod server;
 
 use std::path::Path;
 
+pub(super) use dev::mock_user;
 pub(super) use server::server;
 
 use tracing_subscriber::EnvFilter;
 
 use super::{
-    AccessLog, AlbHeaders, Config, ConfigErrors, LogFormat, LoggedEmails, Logging, Preset, Upstream, UpstreamAddress,
-    ValueError, duration, findings::Findings, interlock::Surroundings, raw, raw::Raw,
+    AccessLog, AlbHeaders, Config, ConfigErrors, LogFormat, LoggedEmails, Logging, PolicyRules, Preset, Upstream,
+    UpstreamAddress, ValueError, duration, findings::Findings, interlock::Surroundings, raw, raw::Raw,
 };
 
-/// Parses the merged settings.
+/// Parses the merged settings. The rules are those of the policy, wherever it is kept.
 pub(super) fn config(
     raw: &Raw,
     surroundings: &Surroundings,
     working_directory: &Path,
     mut findings: Findings,
-) -> Result<Config, ConfigErrors> {
+) -> Result<(Config, PolicyRules), ConfigErrors> {
     let server = server(raw, &mut findings);
     let upstream = upstream(raw, &mut findings);
     let credentials = credentials::credentials(raw, surroundings, &mut findings);
     let reserved = server.as_ref().map(|server| &server.reserved_prefix);
     let authoriser = authoriser::authoriser(&raw.authoriser, reserved, working_directory, &mut findings);
     let assertion = assertion::section(&raw.assertion, &mut findings);
-    let public_paths = authoriser.as_ref().map(|authoriser| &authoriser.public_paths);
+    let public_paths = authoriser.as_ref().map(|(authoriser, _)| &authoriser.public_paths);
     let rejection = navigation::rejection(&raw.rejection, reserved.zip(public_paths), &mut findings);
     let logout = navigation::logout(&raw.logout, &mut findings);
     let listen = server.as_ref().map(|server| server.listen);
     let dev = dev::dev(&raw.dev, listen, surroundings, working_directory, &mut findings);
     let logging = logging(&raw.logging, &mut findings);
 
-    let (Some(server), Some(upstream), Some(credentials), Some(authoriser), Some(assertion)) =
+    let (Some(server), Some(upstream), Some(credentials), Some((authoriser, rules)), Some(assertion)) =
         (server, upstream, credentials, authoriser, assertion)
     else {
         return Err(findings.into_errors());
@@ -47,7 +48,7 @@ pub(super) fn config(
         return Err(findings.into_errors());
     };
     let (warnings, settings) = findings.finish()?;
-    Ok(Config {
+    let config = Config {
         server,
         upstream,
         credentials,
@@ -59,7 +60,8 @@ pub(super) fn config(
         logging,
         warnings,
         settings,
-    })
+    };
+    Ok((config, rules))
 }
 
 fn upstream(raw: &Raw, findings: &mut Findings) -> Option<Upstream> {

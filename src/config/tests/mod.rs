@@ -3,6 +3,7 @@
 mod authoriser;
 mod credentials;
 mod dev;
+mod development;
 mod layers;
 mod reference;
 mod sections;
@@ -46,8 +47,17 @@ impl Start {
         self
     }
 
-    fn flag(mut self, flag: &'static str, key: &'static str, value: &str) -> Self {
-        self.flags.settings.push(FlagSetting { flag, key, value: value.to_owned() });
+    fn flag(self, flag: &'static str, key: &'static str, value: &str) -> Self {
+        self.setting(Layer::Flag(flag), key, value)
+    }
+
+    /// As the command `dev` sets it.
+    fn command(self, key: &'static str, value: &str) -> Self {
+        self.setting(Layer::Command("dev"), key, value)
+    }
+
+    fn setting(mut self, layer: Layer, key: &'static str, value: &str) -> Self {
+        self.flags.settings.push(FlagSetting { layer, key, value: value.to_owned() });
         self
     }
 
@@ -61,12 +71,19 @@ impl Start {
     }
 
     fn load(&self) -> Result<Config, ConfigErrors> {
+        self.load_as(Config::load_at)
+    }
+
+    fn load_as<T>(
+        &self,
+        load: impl FnOnce(&Flags, &Environment, &Places<'_>) -> Result<T, ConfigErrors>,
+    ) -> Result<T, ConfigErrors> {
         let environment = Environment::from_pairs(self.environment.iter().map(|(name, value)| (name, value)));
         let places = Places {
             system_file: &self.directory.path().join("config.toml"),
             working_directory: self.directory.path(),
         };
-        let result = Config::load_at(&self.flags, &environment, &places);
+        let result = load(&self.flags, &environment, &places);
         if let Err(errors) = &result {
             assert!(!errors.problems().is_empty(), "a refusal says why");
             assert_eq!(errors.to_string().lines().count(), errors.problems().len(), "one line each: {errors}");
