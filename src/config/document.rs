@@ -1,6 +1,11 @@
 //! JSON and TOML texts as flat lists of named entries: nothing is lost, no name stands twice unseen.
 
-use serde::{Deserialize, Deserializer, de};
+use std::marker::PhantomData;
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{self, DeserializeOwned},
+};
 use serde_json::Value;
 use thiserror::Error;
 
@@ -39,29 +44,29 @@ pub(super) fn toml_table(text: &str) -> Result<toml::Table, SyntaxError> {
 }
 
 /// The entries of an object, in order, doubled names included.
-pub(super) struct Entries(pub(super) Vec<(String, Value)>);
+pub(crate) struct Entries<V = Value>(pub(crate) Vec<(String, V)>);
 
-impl Entries {
-    pub(super) fn from_json(text: &str) -> Result<Self, SyntaxError> {
+impl<V: DeserializeOwned> Entries<V> {
+    pub(crate) fn from_json(text: &str) -> Result<Self, SyntaxError> {
         serde_json::from_str(text).map_err(SyntaxError::Json)
     }
 
-    pub(super) fn from_toml(text: &str) -> Result<Self, SyntaxError> {
+    pub(crate) fn from_toml(text: &str) -> Result<Self, SyntaxError> {
         toml::from_str(text).map_err(|error| SyntaxError::toml(text, &error))
     }
 }
 
-impl<'de> Deserialize<'de> for Entries {
+impl<'de, V: Deserialize<'de>> Deserialize<'de> for Entries<V> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Visitor;
-        impl<'de> de::Visitor<'de> for Visitor {
-            type Value = Entries;
+        struct Visitor<V>(PhantomData<V>);
+        impl<'de, V: Deserialize<'de>> de::Visitor<'de> for Visitor<V> {
+            type Value = Entries<V>;
 
             fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 formatter.write_str("an object of named entries")
             }
 
-            fn visit_map<A: de::MapAccess<'de>>(self, mut map: A) -> Result<Entries, A::Error> {
+            fn visit_map<A: de::MapAccess<'de>>(self, mut map: A) -> Result<Entries<V>, A::Error> {
                 let mut entries = Vec::new();
                 while let Some(entry) = map.next_entry()? {
                     entries.push(entry);
@@ -69,7 +74,7 @@ impl<'de> Deserialize<'de> for Entries {
                 Ok(Entries(entries))
             }
         }
-        deserializer.deserialize_map(Visitor)
+        deserializer.deserialize_map(Visitor(PhantomData))
     }
 }
 
@@ -79,9 +84,9 @@ mod tests {
 
     #[test]
     fn a_doubled_name_is_seen() {
-        let entries = Entries::from_json(r#"{"a": 1, "a": 2}"#).unwrap();
+        let entries = Entries::<Value>::from_json(r#"{"a": 1, "a": 2}"#).unwrap();
         assert_eq!(entries.0.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["a", "a"]);
-        assert!(Entries::from_toml("a = 1\na = 2").is_err());
+        assert!(Entries::<Value>::from_toml("a = 1\na = 2").is_err());
     }
 
     #[test]

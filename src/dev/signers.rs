@@ -116,8 +116,12 @@ fn random<const N: usize>() -> Result<[u8; N], SignerError> {
 
 /// A random id in the form of a UUID.
 pub(super) fn uuid() -> Result<String, SignerError> {
-    let id = u128::from_be_bytes(random()?);
+    Ok(uuid_text(u128::from_be_bytes(random()?)))
+}
+
+/// An id as the text of a UUID.
+pub(super) fn uuid_text(id: u128) -> String {
     let group = |shift: u32, digits: u32| (id >> shift) & ((1 << (4 * digits)) - 1);
     let (a, b, c, d, e) = (group(96, 8), group(80, 4), group(64, 4), group(48, 4), group(0, 12));
-    Ok(format!("{a:08x}-{b:04x}-{c:04x}-{d:04x}-{e:012x}"))
+    format!("{a:08x}-{b:04x}-{c:04x}-{d:04x}-{e:012x}")
 }
