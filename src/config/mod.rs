@@ -35,6 +35,11 @@ pub use sections::*;
 pub use signing_key::{AssertionAlgorithm, SigningError, SigningKeys};
 pub use values::*;
 
+pub(crate) use document::Entries;
+pub(crate) use mock_user::{UserFields, text};
+pub(crate) use problem::did_you_mean;
+pub(crate) use suggestion::nearest;
+
 use interlock::Surroundings;
 use layers::Layers;
 

@@ -180,7 +180,7 @@ impl fmt::Display for Place {
 }
 
 /// The end of a refusal of an unknown name.
-pub(super) fn did_you_mean(suggestion: Option<&str>) -> String {
+pub(crate) fn did_you_mean(suggestion: Option<&str>) -> String {
     suggestion.map_or_else(|| "remove it".to_owned(), |name| format!("did you mean {name}?"))
 }
 
