@@ -30,9 +30,9 @@ deny:
 trust:
     @if command -v rg >/dev/null; then rg --line-number '::assertion\(' src; else grep -rnE '::assertion\(' src; fi
 
-# the proxy in dev mode with its built-in sample app
-run-dev:
-    cargo run --release --locked -- run --dev-sample
+# everything on this machine, without AWS: stand-in load balancer, proxy, sample app
+run-dev *arguments:
+    cargo run --release --locked -- dev {{ arguments }}
 
 # the release binary in front of real Gradio and FastAPI apps; arguments go to pytest
 e2e *arguments:

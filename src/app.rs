@@ -12,7 +12,7 @@ use crate::{
     admin::Admin,
     authenticator::{Authenticator, SetupError},
     authoriser::{self, Initial, LiveAuthoriser, PolicyError, PolicyOrigin},
-    config::{AdminListener, Config, Credentials, Drain},
+    config::{self, AdminListener, Config, Credentials, Drain},
     endpoints::{Endpoints, Logout, Relogins},
     gateway::Gateway,
     ingress::{Hygiene, RequestIds, Routes},
@@ -61,8 +61,7 @@ pub enum StartError {
 pub struct App {
     gateway: Arc<Gateway>,
     admin: Arc<Admin>,
-    listener: TcpListener,
-    admin_listener: Option<TcpListener>,
+    listeners: Listeners,
     asserter: Arc<Asserter>,
     policy: Arc<LiveAuthoriser>,
     policy_origin: PolicyOrigin,
@@ -70,6 +69,29 @@ pub struct App {
     drain: Drain,
     keep_alive_timeout: Duration,
     tasks: Tasks,
+}
+
+/// Where a proxy listens.
+#[derive(Debug)]
+pub struct Listeners {
+    /// For clients.
+    pub main: TcpListener,
+    /// For the platform, if it asks.
+    pub admin: Option<TcpListener>,
+}
+
+impl Listeners {
+    /// Binds what is configured. Must run inside a runtime.
+    ///
+    /// # Errors
+    /// Where an address is taken, or not of this machine.
+    pub fn bind(server: &config::Server) -> Result<Self, StartError> {
+        let admin = match server.admin {
+            AdminListener::Off => None,
+            AdminListener::On(address) => Some(listen(address, "server.admin_listen")?),
+        };
+        Ok(Self { main: listen(server.listen, "server.listen")?, admin })
+    }
 }
 
 /// What runs beside the accept loops.
@@ -91,6 +113,14 @@ impl App {
     /// # Errors
     /// Where a listener cannot be bound, or there is no policy to start with. Nothing serves until [`App::run`].
     pub fn build(config: &Config) -> Result<Self, StartError> {
+        Self::build_on(Listeners::bind(&config.server)?, config)
+    }
+
+    /// The same on listeners that are bound already. Must run inside a runtime.
+    ///
+    /// # Errors
+    /// Where there is no policy to start with.
+    pub fn build_on(listeners: Listeners, config: &Config) -> Result<Self, StartError> {
         for warning in &config.warnings {
             warn!(detail = warning.as_str(), "weakened or doubtful setting");
         }
@@ -100,16 +130,10 @@ impl App {
         let Initial { live, origin } = authoriser::initial(&config.authoriser)?;
         let live = Arc::new(live);
         let (gateway, endpoints) = gateway(config, &asserter, &live, (&stage, &tasks))?;
-        let listener = listen(config.server.listen, "server.listen")?;
-        let admin_listener = match config.server.admin {
-            AdminListener::Off => None,
-            AdminListener::On(address) => Some(listen(address, "server.admin_listen")?),
-        };
         Ok(Self {
             gateway: Arc::new(gateway),
             admin: Arc::new(Admin::new(endpoints)),
-            listener,
-            admin_listener,
+            listeners,
             asserter,
             policy: live,
             policy_origin: origin,
@@ -125,13 +149,13 @@ impl App {
     /// # Errors
     /// The operating system's.
     pub fn address(&self) -> io::Result<SocketAddr> {
-        self.listener.local_addr()
+        self.listeners.main.local_addr()
     }
 
     /// Where the admin listener is, if there is one.
     #[must_use]
     pub fn admin_address(&self) -> Option<SocketAddr> {
-        self.admin_listener.as_ref().and_then(|listener| listener.local_addr().ok())
+        self.listeners.admin.as_ref().and_then(|listener| listener.local_addr().ok())
     }
 
     /// The signer of assertions, for the built-in sample application.
@@ -151,12 +175,12 @@ impl App {
     pub async fn run(self, stop: impl Future<Output = ()>, hurry: impl Future<Output = ()>) {
         let Tasks { open, background, stop_accepting, cut, stop_background } = self.tasks;
         info!(
-            listen = self.listener.local_addr().ok().map(tracing::field::display),
-            admin = self.admin_listener.as_ref().and_then(|it| it.local_addr().ok()).map(tracing::field::display),
+            listen = self.listeners.main.local_addr().ok().map(tracing::field::display),
+            admin = self.listeners.admin.as_ref().and_then(|it| it.local_addr().ok()).map(tracing::field::display),
             version = env!("CARGO_PKG_VERSION"),
             "serving"
         );
-        if let Some(listener) = self.admin_listener {
+        if let Some(listener) = self.listeners.admin {
             // It answers until the very end, and nobody waits for its connections.
             let ends = Ends { stop_accepting: stop_background.clone(), cut: stop_background.clone() };
             let server = Server::new(self.keep_alive_timeout, background.clone(), ends);
@@ -170,7 +194,7 @@ impl App {
         }
         let ends = Ends { stop_accepting: stop_accepting.clone(), cut: cut.clone() };
         let server = Server::new(self.keep_alive_timeout, open.clone(), ends);
-        let accepting = background.spawn(async move { server.serve(self.listener, self.gateway).await });
+        let accepting = background.spawn(async move { server.serve(self.listeners.main, self.gateway).await });
         stop.await;
         tokio::select! {
             () = self.stage.drain(self.drain, &stop_accepting, &open) => {}

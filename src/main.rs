@@ -2,10 +2,11 @@
 
 use std::{path::PathBuf, process::ExitCode};
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use cognito_auth_proxy::{
-    commands::{ExitStatus, check, healthcheck, run, say},
+    commands::{ExitStatus, check, dev, healthcheck, refused, run, say},
     config::{Config, Environment, FlagSetting, Flags, Layer},
+    dev::load_balancer::OnUnauthenticated,
 };
 
 /// Verifies AWS ALB and Cognito sign-ins, authorises by group or e-mail, forwards with a signed X-Auth-User.
@@ -19,26 +20,72 @@ struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
     #[command(flatten)]
-    run: RunArguments,
+    run: Settings,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Serves (also without a command).
-    Run(RunArguments),
+    Run(Settings),
+    /// Everything on this machine, without AWS: a stand-in for the load balancer with a sign-in page, in front of the real
+    /// proxy, in front of your application or a built-in sample. The first address it prints is the page to open.
+    Dev(DevArguments),
     /// Loads configuration and policy, prints every problem, then the effective settings. Exits 0, or 64.
     Check(Settings),
     /// Asks the running proxy whether it is healthy. Exits 0, or 1.
     Healthcheck(Settings),
 }
 
+/// `server.listen` and `server.admin_listen` are on loopback here, and `alb.*`, `cognito.*`, `identity.issuers` and
+/// `dev.mode` are the stand-ins'; every other setting counts as in production.
 #[derive(Debug, Args)]
-struct RunArguments {
-    #[command(flatten)]
-    settings: Settings,
-    /// Put a small built-in application behind the proxy, in dev mode, on loopback.
+struct DevArguments {
+    /// Where your application listens: http://host:port or unix:/path (upstream.url); without one, a sample is served
+    #[arg(long, value_name = "URL")]
+    upstream: Option<String>,
+    /// TOML file with settings [env: COGNITO_AUTH_PROXY_CONFIG; else /etc/cognito-auth-proxy/config.toml if it exists]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Port of the page to open [default: 4430, or a free one where that is taken]
     #[arg(long)]
-    dev_sample: bool,
+    port: Option<u16>,
+    /// Who may be chosen on the sign-in page, JSON or TOML [default: dev-personas.json or dev-personas.toml in the working
+    /// directory; else the mock user, and users that fit the policy]
+    #[arg(long, value_name = "FILE")]
+    personas: Option<PathBuf>,
+    /// What happens to a request without a session, as on a listener rule
+    #[arg(long, value_name = "ACTION", value_enum, default_value_t)]
+    on_unauthenticated: Unauthenticated,
+}
+
+/// The actions of a listener rule.
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+enum Unauthenticated {
+    /// The browser is sent to sign in
+    #[default]
+    Authenticate,
+    /// It goes on to the proxy without identity
+    Allow,
+    /// 401
+    Deny,
+}
+
+impl From<Unauthenticated> for OnUnauthenticated {
+    fn from(action: Unauthenticated) -> Self {
+        match action {
+            Unauthenticated::Allow => Self::Allow,
+            Unauthenticated::Authenticate => Self::Authenticate,
+            Unauthenticated::Deny => Self::Deny,
+        }
+    }
+}
+
+impl DevArguments {
+    fn into_options(self) -> dev::Options {
+        let Self { upstream, config, port, personas, on_unauthenticated } = self;
+        let upstream = Settings { config, listen: None, admin_listen: None, upstream };
+        dev::Options { flags: upstream.into_flags(), port, personas, on_unauthenticated: on_unauthenticated.into() }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -82,16 +129,14 @@ fn main() -> ExitCode {
     };
     let environment = Environment::from_process();
     let status = match arguments.command.unwrap_or(Command::Run(arguments.run)) {
-        Command::Run(arguments) => {
-            let behind = if arguments.dev_sample { run::Behind::Sample } else { run::Behind::Application };
-            run::execute(arguments.settings.into_flags(), &environment, behind)
-        }
+        Command::Run(settings) => run::execute(&settings.into_flags(), &environment),
+        Command::Dev(arguments) => dev::execute(&arguments.into_options(), &environment),
         Command::Check(settings) => match Config::load(&settings.into_flags(), &environment) {
             Ok(config) => {
                 say(check::render(&config));
                 ExitStatus::Fine
             }
-            Err(errors) => run::refused(&errors),
+            Err(errors) => refused(&errors),
         },
         Command::Healthcheck(settings) => healthcheck::execute(&settings.into_flags(), &environment),
     };

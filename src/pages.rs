@@ -61,7 +61,7 @@ pub fn signed_out() -> String {
     )
 }
 
-fn page(title: &str, content: &Markup) -> String {
+pub(crate) fn page(title: &str, content: &Markup) -> String {
     html! {
         (DOCTYPE)
         html lang="en" {

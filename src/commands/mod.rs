@@ -1,8 +1,16 @@
 //! The commands of the binary. Each returns the exit code of the process.
 
 pub mod check;
+pub mod dev;
 pub mod healthcheck;
 pub mod run;
+mod signals;
+
+use std::error::Error;
+
+use tracing::error;
+
+use crate::config::ConfigErrors;
 
 /// How a command ended, as the operating system sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,4 +43,23 @@ pub fn complain(text: impl std::fmt::Display) {
 pub fn say(text: impl std::fmt::Display) {
     use std::io::Write as _;
     let _closed = writeln!(std::io::stdout(), "{text}");
+}
+
+/// Prints every problem of a configuration.
+#[must_use]
+pub fn refused(errors: &ConfigErrors) -> ExitStatus {
+    complain(errors);
+    ExitStatus::Usage
+}
+
+fn failed(error: &(dyn Error + 'static)) -> ExitStatus {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    complain(format_args!("error: {text}"));
+    error!(cause = text, "start failed");
+    ExitStatus::Failed
 }

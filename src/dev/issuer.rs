@@ -1,6 +1,9 @@
 //! A stand-in for the load balancer and the user pool: signs tokens that differ from theirs only in the keys.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::{
+    collections::BTreeMap,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -8,9 +11,9 @@ use serde_json::{Value, json};
 use super::signers::{AlbSigner, PoolSigner, SignerError, TokenShape, uuid};
 
 /// How long an ALB token lives, in seconds.
-const DATA_LIFE: u64 = 120;
+pub(super) const DATA_LIFE: u64 = 120;
 /// How long an access token lives, in seconds.
-const ACCESS_LIFE: u64 = 3600;
+pub(super) const ACCESS_LIFE: u64 = 3600;
 
 /// Who the tokens say they come from and are for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +28,14 @@ pub struct Parties {
     pub access_issuer: String,
 }
 
+impl Parties {
+    /// The id of the pool that issues access tokens: the last segment of its `iss`.
+    #[must_use]
+    pub fn user_pool_id(&self) -> &str {
+        self.access_issuer.rsplit('/').next().unwrap_or_default()
+    }
+}
+
 impl Default for Parties {
     /// A load balancer and a user pool that do not exist.
     fn default() -> Self {
@@ -36,6 +47,21 @@ impl Default for Parties {
             issuer: issuer.to_owned(),
             access_issuer: issuer.to_owned(),
         }
+    }
+}
+
+/// Which token holds the user's groups, and in which claim.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum GroupsIn {
+    /// The access token, as Cognito's do.
+    AccessToken(String),
+    /// The load balancer's token, as with identity providers whose userinfo names groups.
+    Userinfo(String),
+}
+
+impl Default for GroupsIn {
+    fn default() -> Self {
+        Self::AccessToken("cognito:groups".to_owned())
     }
 }
 
@@ -117,6 +143,7 @@ impl std::fmt::Debug for Tokens {
 /// Every part of a token is at hand as JSON text, so that a test can bend one and have the rest made as always.
 pub struct Issuer {
     parties: Parties,
+    groups_in: GroupsIn,
     alb: AlbSigner,
     pool: PoolSigner,
     published: Published,
@@ -135,9 +162,15 @@ impl Issuer {
     /// An issuer with new keys.
     pub fn generate(parties: Parties) -> Result<Self, SignerError> {
         let (alb, pool) = (AlbSigner::generate()?, PoolSigner::generate()?);
-        let mut issuer = Self { parties, alb, pool, published: Published::default() };
+        let mut issuer = Self { parties, groups_in: GroupsIn::default(), alb, pool, published: Published::default() };
         issuer.publish()?;
         Ok(issuer)
+    }
+
+    /// The same issuer with groups elsewhere.
+    #[must_use]
+    pub fn with_groups_in(self, groups_in: GroupsIn) -> Self {
+        Self { groups_in, ..self }
     }
 
     /// Goes over to new keys; the former ones stay published.
@@ -201,16 +234,14 @@ impl Issuer {
     /// The header of an ALB token, JSON text with its members in the load balancer's order.
     #[must_use]
     pub fn alb_header(&self, expires_at: u64) -> String {
-        let Parties { signer, client, issuer, access_issuer: _ } = &self.parties;
-        json_text(&AlbHeader {
-            typ: "JWT",
-            kid: &self.alb.id,
-            alg: "ES256",
-            iss: issuer,
-            client,
-            signer,
-            exp: expires_at,
-        })
+        self.alb_header_of(&self.parties, &self.alb.id, expires_at)
+    }
+
+    /// The same with other parties or another key id, for tokens that are to be refused.
+    #[must_use]
+    pub fn alb_header_of(&self, parties: &Parties, key_id: &str, expires_at: u64) -> String {
+        let Parties { signer, client, issuer, access_issuer: _ } = parties;
+        json_text(&AlbHeader { typ: "JWT", kid: key_id, alg: "ES256", iss: issuer, client, signer, exp: expires_at })
     }
 
     /// The payload of an ALB token: the pool's userinfo, `exp` and `iss`.
@@ -225,6 +256,10 @@ impl Issuer {
             family_name: user.family_name.as_deref(),
             email: &user.email,
             username: &user.username,
+            groups: match &self.groups_in {
+                GroupsIn::Userinfo(claim) => groups_claim(claim, &user.groups),
+                GroupsIn::AccessToken(_) => BTreeMap::new(),
+            },
             exp: expires_at,
             iss: &self.parties.issuer,
         })
@@ -241,7 +276,10 @@ impl Issuer {
     pub fn access_payload(&self, user: &User, issued_at: u64) -> String {
         json_text(&AccessPayload {
             sub: &user.sub,
-            groups: &user.groups,
+            groups: match &self.groups_in {
+                GroupsIn::AccessToken(claim) => groups_claim(claim, &user.groups),
+                GroupsIn::Userinfo(_) => BTreeMap::new(),
+            },
             iss: &self.parties.access_issuer,
             version: 2,
             client_id: &self.parties.client,
@@ -310,6 +348,8 @@ struct AlbPayload<'a> {
     family_name: Option<&'a str>,
     email: &'a str,
     username: &'a str,
+    #[serde(flatten)]
+    groups: BTreeMap<&'a str, &'a [String]>,
     exp: u64,
     iss: &'a str,
 }
@@ -323,9 +363,8 @@ struct AccessHeader<'a> {
 #[derive(Serialize)]
 struct AccessPayload<'a> {
     sub: &'a str,
-    /// Absent, not empty, for a user without groups.
-    #[serde(rename = "cognito:groups", skip_serializing_if = "<[String]>::is_empty")]
-    groups: &'a [String],
+    #[serde(flatten)]
+    groups: BTreeMap<&'a str, &'a [String]>,
     iss: &'a str,
     version: u8,
     client_id: &'a str,
@@ -337,6 +376,11 @@ struct AccessPayload<'a> {
     iat: u64,
     jti: &'a str,
     username: &'a str,
+}
+
+/// Absent, not empty, for a user without groups.
+fn groups_claim<'a>(claim: &'a str, groups: &'a [String]) -> BTreeMap<&'a str, &'a [String]> {
+    if groups.is_empty() { BTreeMap::new() } else { BTreeMap::from([(claim, groups)]) }
 }
 
 #[expect(clippy::expect_used, reason = "these types have string keys and nothing that can fail")]

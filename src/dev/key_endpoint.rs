@@ -77,6 +77,12 @@ impl KeyEndpoint {
         Ok((endpoint, serve(listener, state)))
     }
 
+    /// Where it listens.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// The base URL of the load balancer's keys.
     #[must_use]
     pub fn alb_url(&self) -> String {

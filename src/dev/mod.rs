@@ -7,11 +7,12 @@
 pub(crate) mod fixture;
 mod issuer;
 mod key_endpoint;
+pub mod load_balancer;
 mod personas;
 pub mod sample;
 mod signers;
 
-pub use issuer::{Issuer, Parties, Tokens, User};
+pub use issuer::{GroupsIn, Issuer, Parties, Tokens, User};
 pub use key_endpoint::{Fault, KeyEndpoint};
 pub use personas::{Persona, Personas, PersonasError, PersonasProblem, subject_of};
 pub use signers::{SignerError, TokenShape};

@@ -108,7 +108,7 @@ impl PoolSigner {
 }
 
 /// Random bytes.
-fn random<const N: usize>() -> Result<[u8; N], SignerError> {
+pub(super) fn random<const N: usize>() -> Result<[u8; N], SignerError> {
     let mut bytes = [0; N];
     rand::fill(&mut bytes).map_err(|_| SignerError)?;
     Ok(bytes)

@@ -312,30 +312,6 @@ async fn healthcheck_is_1_where_something_else_answers() {
     assert!(ended.stderr.starts_with("unhealthy: ") && ended.stderr.contains("404"), "{}", ended.stderr);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_dev_sample_serves_its_page_to_the_mock_user() {
-    let directory = tempfile::tempdir().unwrap();
-    let arguments = ["--dev-sample", "--listen", "127.0.0.1:0", "--admin-listen", "off"];
-    let mut process = Process::start_in(directory.path(), &arguments, &nothing());
-    let address = loop {
-        let line = process.line().await;
-        if let Some((_, rest)) = line.split_once("Open http://") {
-            break rest.split('/').next().unwrap().parse().unwrap();
-        }
-    };
-    let mut wire = Wire::connect(address).await;
-    wire.send(request("GET /", &[])).await;
-    let page = wire.answer().await;
-    assert_eq!((page.status, page.field("content-type")), (200, Some("text/html; charset=utf-8")));
-    assert!(page.text().contains("dev@example.com"), "{}", page.text());
-    // A bad token is refused here as well, not taken for the mock user.
-    let mut wire = Wire::connect(address).await;
-    wire.send(request("GET /", &[("x-amzn-oidc-data", "a.b.c"), ("Accept", "application/json")])).await;
-    assert_eq!(wire.answer().await.status, 401);
-    process.signal("INT");
-    assert_eq!(process.ended().await.code, Some(0));
-}
-
 /// Dev mode with nothing else wrong.
 fn dev(more: &[(&str, &str)]) -> BTreeMap<String, String> {
     let mut variables = only(&[
@@ -364,8 +340,6 @@ async fn dev_mode_does_not_start_where_other_people_could_meet_it() {
             assert_refused(&ended(&[command], &dev(&[(variable, value)])).await, &[told]);
         }
     }
-    let sample = ended(&["--dev-sample", "--listen", "0.0.0.0:0"], &nothing()).await;
-    assert_refused(&sample, &["dev.mode (flag --dev-sample): is refused where server.listen is not"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -385,9 +359,7 @@ async fn dev_mode_warns_at_every_start() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn wrong_usage_is_64_and_told_on_standard_error() {
-    for arguments in
-        [&["serve"][..], &["run", "--colour"], &["--listen"], &["check", "extra"], &["run", "--dev-sample=x"]]
-    {
+    for arguments in [&["serve"][..], &["run", "--colour"], &["--listen"], &["check", "extra"], &["dev", "--listen"]] {
         let ended = ended(arguments, &nothing()).await;
         assert_eq!((ended.code, ended.stdout.as_str()), (Some(64), ""), "{arguments:?}");
         assert!(ended.stderr.starts_with("error: ") && ended.stderr.contains("'--help'"), "{}", ended.stderr);
@@ -402,11 +374,10 @@ async fn version_and_help_tell_what_there_is() {
     assert!(version.stdout.starts_with(&expected), "{}", version.stdout);
     let help = ended(&["--help"], &nothing()).await;
     assert_eq!((help.code, help.stderr.as_str()), (Some(0), ""));
-    for word in ["run", "check", "healthcheck", "--config", "--listen", "--admin-listen", "--upstream", "--dev-sample"]
-    {
+    for word in ["run", "check", "healthcheck", "--config", "--listen", "--admin-listen", "--upstream", "dev"] {
         assert!(help.stdout.contains(word), "{word} in {}", help.stdout);
     }
-    for command in ["run", "check", "healthcheck"] {
+    for command in ["run", "dev", "check", "healthcheck"] {
         let help = ended(&[command, "--help"], &nothing()).await;
         assert_eq!(help.code, Some(0));
         assert!(help.stdout.contains("COGNITO_AUTH_PROXY_CONFIG"), "{}", help.stdout);

@@ -1,6 +1,6 @@
 //! Where the application listens.
 
-use std::{net::IpAddr, path::PathBuf};
+use std::{fmt, net::IpAddr, path::PathBuf};
 
 use super::{ValueError, origin::split_port, refuse};
 
@@ -55,6 +55,15 @@ impl UpstreamAddress {
                     || host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
             }
             Self::Unix(_) => true,
+        }
+    }
+}
+
+impl fmt::Display for UpstreamAddress {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp { host, port } => write!(formatter, "http://{host}:{port}"),
+            Self::Unix(path) => write!(formatter, "unix:{}", path.display()),
         }
     }
 }

@@ -25,8 +25,7 @@ use self::{clock::Clock, statement::Statement};
 /// states in `header`. Stopping ends open connections at once: they come from the proxy, which drains first.
 pub async fn serve(
     listener: TcpListener,
-    jwks: Bytes,
-    header: HeaderName,
+    SampleApp { jwks, header, .. }: SampleApp,
     tasks: TaskTracker,
     stop: CancellationToken,
 ) {
@@ -119,4 +118,23 @@ fn answer(status: StatusCode, kind: &'static str, body: Either<Full<Bytes>, Cloc
     fields.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     fields.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     answer
+}
+
+/// x
+#[derive(Debug)]
+pub struct SampleApp {
+    /// x
+    pub jwks: Bytes,
+    /// x
+    pub header: HeaderName,
+    /// x
+    pub links: SampleLinks,
+}
+/// x
+#[derive(Debug)]
+pub struct SampleLinks {
+    /// x
+    pub switcher: String,
+    /// x
+    pub sign_out: String,
 }

@@ -108,7 +108,16 @@ async fn it_counts_an_upload_on_a_real_socket_and_ends_open_streams_when_stopped
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
-    tasks.spawn(serve(listener, es256().jwks(), FIELD, tasks.clone(), stop.clone()));
+    tasks.spawn(serve(
+        listener,
+        SampleApp {
+            jwks: es256().jwks(),
+            header: FIELD,
+            links: SampleLinks { switcher: "/".to_owned(), sign_out: "/".to_owned() },
+        },
+        tasks.clone(),
+        stop.clone(),
+    ));
 
     let body = vec![b'x'; 3_000_000];
     let answer = reqwest::Client::new().post(format!("http://{address}/upload")).body(body).send().await.unwrap();

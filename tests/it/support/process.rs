@@ -76,6 +76,11 @@ impl Process {
         Self::start_in(&std::env::temp_dir(), arguments, variables)
     }
 
+    /// What the operating system calls it.
+    pub(crate) const fn id(&self) -> u32 {
+        self.id
+    }
+
     /// The next line of standard output.
     pub(crate) async fn line(&mut self) -> String {
         let number = self.lines_read;

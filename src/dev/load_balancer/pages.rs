@@ -1,0 +1,148 @@
+//! The stand-in's own pages: who to be, and what is to go wrong. No script, every value escaped.
+
+use maud::{Markup, html};
+
+use super::{ON, PREFIX, Trouble};
+use crate::{
+    dev::{Persona, Personas, User},
+    ingress::LocalTarget,
+    pages,
+};
+
+/// What the sign-in page shows.
+#[derive(Debug)]
+pub(super) struct SignIn<'a> {
+    /// Who may be chosen.
+    pub(super) personas: &'a Personas,
+    /// Who is signed in.
+    pub(super) current: Option<&'a User>,
+    /// Where the browser goes on.
+    pub(super) return_to: &'a LocalTarget,
+    /// What goes wrong at the moment.
+    pub(super) trouble: Trouble,
+    /// Path of the proxy's sign-out.
+    pub(super) sign_out: &'a str,
+}
+
+impl SignIn<'_> {
+    /// The page.
+    pub(super) fn render(&self) -> String {
+        let content = html! {
+            h1 { "Sign in" }
+            (self.state())
+            p { "This page stands in for Cognito. Choose who to be: the load balancer's stand-in signs real tokens for them, \
+                and the proxy decides as it does in production." }
+            div class="cards" {
+                @for (index, persona) in self.personas.iter().enumerate() { (self.card(index, persona)) }
+                (self.somebody_else())
+            }
+            (self.troubles())
+        };
+        pages::page("Sign in", &content)
+    }
+
+    fn state(&self) -> Markup {
+        html! {
+            @if let Some(user) = self.current {
+                div class="notice" {
+                    p role="status" { "Signed in as " strong { (user.email) } }
+                    p {
+                        a href=(self.return_to.as_str()) { "Back to the application" }
+                        " · "
+                        a href=(self.sign_out) { "Sign out" }
+                    }
+                }
+            }
+            @if self.trouble != Trouble::None {
+                p class="notice bad" role="status" { "Going wrong on purpose: " strong { (self.trouble.words().label) } }
+            }
+        }
+    }
+
+    fn card(&self, index: usize, persona: &Persona) -> Markup {
+        let User { email, email_verified, name, groups, .. } = &persona.user;
+        let name = name.as_deref().unwrap_or(email);
+        html! {
+            form class="card" method="post" action={ (PREFIX) "/sign-in" } {
+                h2 { (persona.label) }
+                p {
+                    (name) br;
+                    (email) @if !email_verified { " (not verified)" } br;
+                    @if groups.is_empty() { "no groups" } @else { "groups: " (groups.join(", ")) }
+                }
+                input type="hidden" name="persona" value=(index);
+                (self.hidden_return())
+                details {
+                    summary { "Change e-mail and groups" }
+                    (fields(&index.to_string(), Some(&persona.user)))
+                }
+                button type="submit" { "Sign in as " (name) }
+            }
+        }
+    }
+
+    fn somebody_else(&self) -> Markup {
+        html! {
+            form class="card" method="post" action={ (PREFIX) "/sign-in" } {
+                h2 { "Somebody else" }
+                (self.hidden_return())
+                (fields("new", None))
+                button type="submit" { "Sign in as somebody else" }
+            }
+        }
+    }
+
+    fn troubles(&self) -> Markup {
+        html! {
+            form class="card" method="post" action={ (PREFIX) "/trouble" } {
+                fieldset {
+                    legend { h2 { "What goes wrong" } }
+                    p { "See each refusal as your users would. It lasts until you choose another, for everybody." }
+                    @for trouble in Trouble::ALL {
+                        @let words = trouble.words();
+                        label class="choice" {
+                            input type="radio" name="trouble" value=(words.value) checked[trouble == self.trouble];
+                            span { (words.label) br; small { (words.effect) } }
+                        }
+                    }
+                }
+                (self.hidden_return())
+                button type="submit" { "Apply" }
+            }
+        }
+    }
+
+    fn hidden_return(&self) -> Markup {
+        html! { input type="hidden" name="return" value=(self.return_to.as_str()); }
+    }
+}
+
+/// `scope` tells the fields of one form from those of the others.
+fn fields(scope: &str, user: Option<&User>) -> Markup {
+    let groups = user.map(|user| user.groups.join(", ")).unwrap_or_default();
+    html! {
+        div class="field" {
+            label for={ "email-" (scope) } { "E-mail" }
+            input id={ "email-" (scope) } name="email" type="email" autocomplete="off" required value=[user.map(|user| &user.email)];
+        }
+        div class="field" {
+            label for={ "groups-" (scope) } { "Groups, separated by commas" }
+            input id={ "groups-" (scope) } name="groups" autocomplete="off" value=(groups);
+        }
+        label class="choice" {
+            input type="checkbox" name="email_verified" value=(ON) checked[user.is_none_or(|user| user.email_verified)];
+            span { "E-mail is verified" }
+        }
+    }
+}
+
+/// What is answered in place of an application: a title, and what to do.
+pub(super) fn message(title: &str, advice: &Markup) -> String {
+    pages::page(
+        title,
+        &html! {
+            h1 { (title) }
+            (advice)
+        },
+    )
+}
