@@ -165,7 +165,9 @@ mod tests {
         let (desk, session) = desk();
         let mut seen = std::collections::BTreeSet::new();
         for trouble in Trouble::ALL {
-            assert!(seen.insert(desk.minted(&session, trouble, 1_000_000).unwrap().data.to_str().unwrap().to_owned()));
+            assert!(
+                seen.insert(desk.minted(&session, trouble, 1_000_000).unwrap().access.to_str().unwrap().to_owned())
+            );
         }
     }
 
