@@ -51,6 +51,7 @@ class Tab:
         self.problems: list[str] = []
         self.expected: list[str] = []
         self.outside: set[str] = set()
+        self.failures_outside: dict[str, str | None] = {}
         self.sign_ins: list[Response] = []
         context.set_default_timeout(PATIENCE * 1000)
         context.add_init_script(REPORT_VIOLATIONS)
@@ -72,7 +73,9 @@ class Tab:
 
     def _failed(self, request: Request) -> None:
         # A page that goes away, or has read all it wanted of a stream, aborts; a stream that is cut is another error.
-        if is_local(request.url) and request.failure != "net::ERR_ABORTED":
+        if not is_local(request.url):
+            self.failures_outside[request.url] = request.failure
+        elif request.failure != "net::ERR_ABORTED":
             self.problems.append(f"request failed: {request.failure} {request.method} {request.url}")
 
     def _response(self, response: Response) -> None:

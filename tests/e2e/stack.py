@@ -206,7 +206,8 @@ class Dev(Process):
             cwd=self.directory,
             **settings,
         )
-        first = self.wait_for(lambda: re.search(r"^.*?(http://[^\s\"]+)\s", self.log.read_text(), re.M), "first address")
+        # The first one printed is the page to open, whatever line it stands in.
+        first = self.wait_for(lambda: re.search(r"(http://[^\s\"]+)[\s\"]", self.log.read_text()), "first address")
         self.url = first[1].rstrip("/")
 
     def ready(self) -> None:

@@ -2,13 +2,15 @@
 
 import hashlib
 import os
+import re
 import secrets
+import urllib.parse
 
 import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
-from stack import BINARY, Process, Stack
+from stack import BINARY, Process, Stack, eventually
 
 # Dev mode: whoever brings no token is the mock user.
 AS_THE_MOCK_USER = {
@@ -16,6 +18,35 @@ AS_THE_MOCK_USER = {
     "COGNITO_AUTH_ALLOWED_GROUPS": "",
     "COGNITO_AUTH_ALLOW_ANY_AUTHENTICATED": "true",
 }
+
+
+@pytest.mark.parametrize(
+    ("html", "complaint"),
+    [
+        ("<script>console.warn('odd')</script>", "console warning: odd"),
+        ("<script>console.error('bad')</script>", "console error: bad"),
+        ("<script>throw new Error('thrown')</script>", "page error: thrown|page error: Error: thrown"),
+        ("<img src=http://127.0.0.1:1/gone.png>", "request failed: net::ERR_UNSAFE_PORT|console error: Failed to load"),
+        (
+            "<meta http-equiv=Content-Security-Policy content=\"script-src 'none'\"><body onload='alert(1)'>",
+            "content security policy of .* refuses inline",
+        ),
+    ],
+)
+def test_page_with_a_fault_is_complained_of(browser, html, complaint):
+    """The guard of every other test here."""
+    with browser.tab() as tab:
+        tab.page.goto("data:text/html," + urllib.parse.quote(html))
+        # Asking the page something is what lets playwright hand over what it heard meanwhile.
+        eventually(lambda: tab.page.evaluate("1") and any(re.search(complaint, it) for it in tab.unexpected()), complaint)
+
+
+def test_nothing_but_loopback_is_reached_and_the_attempt_is_noted(browser):
+    with browser.tab() as tab:
+        tab.page.goto("data:text/html,<img src=https://example.com/a.png?b>")
+        assert tab.outside == {"image https://example.com/a.png"}
+        assert tab.failures_outside == {"https://example.com/a.png?b": "net::ERR_NAME_NOT_RESOLVED"}
+        assert not tab.unexpected()
 
 
 @pytest.fixture(scope="module")
@@ -108,7 +139,9 @@ def test_gradio_streams_part_by_part(open_gradio, page):
         assert seen.status_code == 200
 
 
-def test_gradio_upload_arrives_whole_and_comes_back(open_gradio, page):
+def test_gradio_upload_arrives_whole_and_comes_back(open_gradio, tab, page):
+    # What Gradio's own stand-in for EventSource says when its upload progress ends, without a proxy as well.
+    tab.expect(r"console warning: Method not implemented\.")
     content = os.urandom(3_000_000)
     gradio_ready(page, open_gradio.url)
     page.locator("input[type=file]").first.set_input_files(
