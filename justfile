@@ -34,7 +34,7 @@ trust:
 run-dev *arguments:
     cargo run --release --locked -- dev {{ arguments }}
 
-# the release binary in front of real Gradio and FastAPI apps; arguments go to pytest
+# the release binary in front of real Gradio, Streamlit and FastAPI apps, in a browser too; arguments go to pytest
 e2e *arguments:
     tests/e2e/run.sh {{ arguments }}
 

@@ -1,14 +1,18 @@
 """Starts what the tests talk to, and at the end searches every log of the proxy for what must not be there."""
 
 import json
+import re
 import secrets
 
 import pytest
+from playwright.sync_api import sync_playwright
 
+from browser import Browser
 from stack import ARTEFACTS, Issuer, Stack
 
 EMAIL = "alice@example.com"
 SECRET_IN_QUERY = "query-" + secrets.token_hex(8)
+FAILED = pytest.StashKey[bool]()
 
 
 @pytest.fixture(scope="session")
@@ -26,15 +30,23 @@ def assertions():
     return set()
 
 
+@pytest.fixture(scope="session")
+def session_cookies():
+    """The value of every session cookie a browser was given in this run."""
+    return set()
+
+
 @pytest.fixture(scope="session", autouse=True)
-def no_secret_in_any_log(issuer, assertions):
+def no_secret_in_any_log(issuer, assertions, session_cookies):
     """Runs its second half after everything else has stopped, and so has written all it had to."""
     yield
     logs = {path.name: path.read_text() for path in ARTEFACTS.glob("*_proxy*.log")}
+    for path in ARTEFACTS.glob("*_app.log"):
+        assertions |= set(re.findall(r"^assertion: (\S+\.\S+\.\S+)$", path.read_text(), re.MULTILINE))
     lines = [json.loads(line) for text in logs.values() for line in text.splitlines() if line.startswith("{")]
     assert any("status" in json.dumps(line) for line in lines), "no access line in any log: nothing was searched"
-    assert issuer.minted, "no token was used: nothing was searched"
-    secrets_used = {EMAIL, SECRET_IN_QUERY}
+    assert issuer.minted | assertions | session_cookies, "no token was used: nothing was searched"
+    secrets_used = {EMAIL, SECRET_IN_QUERY} | session_cookies
     for token in issuer.minted | assertions:
         # The payload and the signature by themselves as well: a log that cuts tokens at their dots leaks too.
         secrets_used |= {token, *token.split(".")[1:]}
@@ -79,3 +91,39 @@ def fastapi(issuer, no_secret_in_any_log):
     )
     yield stack
     stack.stop()
+
+
+@pytest.fixture(scope="session")
+def browser():
+    with sync_playwright() as playwright:
+        chromium = Browser(playwright)
+        yield chromium
+        chromium.stop()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    report = yield
+    if call.when == "call" and report.failed:
+        item.stash[FAILED] = True
+    return report
+
+
+@pytest.fixture
+def tab(browser, session_cookies, request):
+    """A fresh profile with one page. The test fails when anything went wrong there that it did not `expect`."""
+    with browser.tab() as opened:
+        yield opened
+        session_cookies |= opened.session_cookies()
+        failed = request.node.stash.get(FAILED, False)
+        if failed or opened.unexpected():
+            opened.screenshot("failed-" + re.sub(r"\W+", "-", request.node.name))
+        if failed:
+            print(*opened.problems, sep="\n")
+        else:
+            assert not opened.unexpected()
+
+
+@pytest.fixture
+def page(tab):
+    return tab.page

@@ -3,7 +3,7 @@
     gradio_app.py PORT
 
 A stream goes on only when its reader has asked for the next part, so a test can tell a stream from a batch
-without measuring time.
+without measuring time. What the app is handed goes to standard output, where conftest.py picks it up to search for it.
 """
 
 import hashlib
@@ -28,6 +28,7 @@ def greet(name):
 
 
 def who(request: gr.Request):
+    print("assertion:", request.headers.get("x-auth-user"), flush=True)
     user = current_user(request)
     ours = [name for name in request.headers.keys() if name.replace("_", "-").replace(".", "-") == "x-auth-user"]
     return {
@@ -74,9 +75,9 @@ def was_unloaded(session):
 
 
 with gr.Blocks(title="e2e") as demo:
-    text, number = gr.Textbox(), gr.Number()
-    answer, facts, flag = gr.Textbox(), gr.JSON(), gr.Checkbox()
-    given, returned = gr.File(), gr.File()
+    text, number = gr.Textbox(label="Text"), gr.Number(label="Number")
+    answer, facts, flag = gr.Textbox(label="Answer"), gr.JSON(label="Facts"), gr.Checkbox(label="Flag")
+    given, returned = gr.File(label="Given"), gr.File(label="Returned")
     gr.Button("greet").click(greet, text, answer, api_name="greet")
     gr.Button("who").click(who, None, facts, api_name="who")
     gr.Button("stream").click(stream, [text, number], answer, api_name="stream", concurrency_limit=4)

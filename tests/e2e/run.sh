@@ -1,16 +1,23 @@
 #!/usr/bin/env bash
-# The end-to-end suite: the release binary in front of a real Gradio and a real FastAPI application.
+# The end-to-end suite: the release binary in front of real Gradio, Streamlit and FastAPI applications, used by their
+# clients and by a real browser.
 #
 #   tests/e2e/run.sh [pytest arguments]        tests/e2e/run.sh -k heartbeat
 #
-# Needs bash, python3 with venv, and the Rust toolchain. Everything it makes is in .work/ (the Python environment)
-# and artefacts/ (logs of every process of the last run), both beside this file and both ignored by git.
+# Needs bash, python3 with venv, Debian's chromium, and the Rust toolchain. Everything it makes is in .work/ (the Python
+# environment) and artefacts/ (logs of every process and screenshots of the last run), both beside this file and both
+# ignored by git.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../.." && pwd)
 venv=$here/.work/venv
 target=${CARGO_TARGET_DIR:-$root/target}
+
+if ! command -v chromium >/dev/null; then
+  echo "needs chromium (and a font: fonts-dejavu-core): the browser tests are not skipped without it" >&2
+  exit 1
+fi
 
 wanted=$(cat "$here/requirements.txt" "$here/constraints.txt" | sha256sum)
 if [ "$(cat "$venv/installed" 2>/dev/null)" != "$wanted" ]; then
@@ -26,7 +33,7 @@ cargo build --release --locked
 cargo build --locked --example issuer
 
 mkdir -p "$here/artefacts"
-rm -f "$here"/artefacts/*.log
+rm -rf "$here"/artefacts/*.log "$here"/artefacts/screenshots "$here"/artefacts/outside.txt
 cd "$here"
 E2E_PROXY=$target/release/cognito-auth-proxy \
   E2E_ISSUER=$target/debug/examples/issuer \

@@ -8,10 +8,12 @@ import json
 import os
 import pathlib
 import random
+import re
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 
@@ -61,14 +63,14 @@ def answers(url: str) -> bool:
 class Process:
     """A child whose output is kept."""
 
-    def __init__(self, name: str, command: list[str], **environment: str):
+    def __init__(self, name: str, command: list[str], *, cwd: pathlib.Path = HERE, **environment: str):
         ARTEFACTS.mkdir(exist_ok=True)
         self.name = name
         self.log = ARTEFACTS / f"{name}.log"
         inherited = {key: value for key, value in os.environ.items() if not key.startswith("COGNITO_AUTH_")}
         with self.log.open("wb") as log:
             self.child = subprocess.Popen(
-                command, cwd=HERE, env=inherited | environment, stdout=log, stderr=log, stdin=subprocess.DEVNULL
+                command, cwd=cwd, env=inherited | environment, stdout=log, stderr=log, stdin=subprocess.DEVNULL
             )
 
     def wait_for(self, question: Callable[[], object], what: str) -> object:
@@ -115,17 +117,36 @@ class App(Process):
     def __init__(self, name: str, proxy_port: int, ready_path: str):
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
+        self.gates = pathlib.Path(tempfile.mkdtemp(prefix="gates-"))
         super().__init__(
             name,
-            [sys.executable, f"{name}.py", str(self.port)],
+            self.command(f"{name}.py"),
             AUTH_JWKS_URL=f"http://127.0.0.1:{proxy_port}/.auth/jwks.json",
+            E2E_GATES=str(self.gates),
             GRADIO_ANALYTICS_ENABLED="False",
             PYTHONUNBUFFERED="1",
         )
         self.ready_path = ready_path
 
+    def command(self, script: str) -> list[str]:
+        return [sys.executable, script, str(self.port)]
+
+    def open_gate(self, name: str) -> None:
+        """For an app without a route of its own for that."""
+        (self.gates / name).touch()
+
     def ready(self) -> None:
         self.wait_for(lambda: answers(self.url + self.ready_path), "ready")
+
+
+class StreamlitApp(App):
+    """As its users start it, less the telemetry."""
+
+    def command(self, script: str) -> list[str]:
+        options = {"server.address": "127.0.0.1", "server.port": self.port, "server.headless": "true"}
+        options |= {"browser.gatherUsageStats": "false"}
+        flags = [f"--{key}={value}" for key, value in options.items()]
+        return [sys.executable, "-m", "streamlit", "run", script, *flags]
 
 
 class Proxy(Process):
@@ -164,6 +185,35 @@ class Proxy(Process):
         return int(line.split()[1]) * 1024
 
 
+class Dev(Process):
+    """The `dev` command, started as on a laptop: in a directory of its own, on loopback, without AWS.
+
+    The name of its log is one that conftest.py searches.
+    """
+
+    def __init__(self, name: str, *arguments: str, proxy_port: int | None = None, **settings: str):
+        self.directory = pathlib.Path(tempfile.mkdtemp(prefix="dev-"))
+        self.proxy_port = proxy_port or free_port()
+        settings = {
+            "COGNITO_AUTH_LISTEN": f"127.0.0.1:{self.proxy_port}",
+            "COGNITO_AUTH_ADMIN_LISTEN": f"127.0.0.1:{free_port()}",
+            "COGNITO_AUTH_LOG_FORMAT": "json",
+            "COGNITO_AUTH_LOG_LEVEL": "info,cognito_auth_proxy=trace",
+        } | settings
+        super().__init__(
+            f"{name}_dev_proxy",
+            [str(BINARY), "dev", "--port", str(free_port()), *arguments],
+            cwd=self.directory,
+            **settings,
+        )
+        # The first one printed is the page to open, whatever line it stands in.
+        first = self.wait_for(lambda: re.search(r"(http://[^\s\"]+)[\s\"]", self.log.read_text()), "first address")
+        self.url = first[1].rstrip("/")
+
+    def ready(self) -> None:
+        self.wait_for(lambda: answers(f"http://127.0.0.1:{self.proxy_port}/.auth/ready"), "ready")
+
+
 def command(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
     """Runs the binary to its end, with these settings and no others."""
     return subprocess.run(
@@ -183,7 +233,7 @@ class Stack:
     def __init__(self, name: str, issuer: Issuer, ready_path: str, **settings: str):
         port = free_port()
         self.issuer = issuer
-        self.app = App(f"{name}_app", port, ready_path)
+        self.app = (StreamlitApp if name == "streamlit" else App)(f"{name}_app", port, ready_path)
         self.app.ready()
         self.proxy = Proxy(f"{name}_proxy", issuer, self.app, port=port, **settings)
         self.proxy.ready()
