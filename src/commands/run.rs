@@ -13,7 +13,7 @@ use super::{ExitStatus, complain, say};
 use crate::{
     app::App,
     config::{Config, ConfigErrors, Environment, FlagSetting, Flags},
-    dev::sample,
+    dev::sample::{self, SampleApp, SampleLinks},
     telemetry,
 };
 
@@ -67,8 +67,10 @@ async fn serve(mut flags: Flags, environment: &Environment, behind: Behind) -> E
     };
     let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
     if let Some(listener) = sample {
-        let (jwks, header) = (app.asserter().jwks(), app.asserter().header().clone());
-        tasks.spawn(sample::serve(listener, jwks, header, tasks.clone(), stop.clone()));
+        let sign_out = format!("{}/logout", config.server.reserved_prefix.as_str());
+        let links = SampleLinks { switcher: "/".to_owned(), sign_out };
+        let sample = SampleApp { jwks: app.asserter().jwks(), header: app.asserter().header().clone(), links };
+        tasks.spawn(sample::serve(listener, sample, tasks.clone(), stop.clone()));
         if let Ok(address) = app.address() {
             say(format_args!(
                 "\n  Open http://{address}/ : the sample application behind the proxy, signed in as the mock user.\n"
