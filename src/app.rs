@@ -241,7 +241,7 @@ fn gateway(
             verification.client_ids.first().map(|id| id.as_str().to_owned()).unwrap_or_default()
         }
     };
-    let prefix = config.server.reserved_prefix.as_str();
+    let logout_path = format!("{}/logout", config.server.reserved_prefix.as_str());
     let gateway = Gateway {
         hygiene,
         routes: Routes::new(config.server.reserved_prefix.clone(), config.authoriser.public_paths.clone()),
@@ -249,9 +249,9 @@ fn gateway(
         authoriser: Arc::clone(live),
         upstream,
         endpoints: Arc::clone(&endpoints),
-        logout: Logout::from_config(&config.logout, format!("{prefix}/logout"), client_id),
+        logout: Logout::from_config(&config.logout, logout_path.clone(), client_id),
         relogins: Relogins::new(config.rejection.relogin, config.logout.cookie_name.clone()),
-        refusals: Refusals::from_config(&config.rejection, &config.server.allowed_origins),
+        refusals: Refusals::from_config(&config.rejection, &config.server.allowed_origins, logout_path),
         request_ids: RequestIds::start(config.server.request_id).map_err(|_| StartError::Randomness)?,
         access: AccessPolicy::from_config(&config.logging),
     };

@@ -49,9 +49,8 @@ impl Logout {
             }
         } else if inbound.fetch_site == FetchSite::Foreign {
             let mut question = html(StatusCode::OK, pages::confirm_logout(&self.action));
-            if let Ok(policy) = HeaderValue::try_from(pages::form_security_policy(&self.form_targets())) {
-                question.headers_mut().insert(CONTENT_SECURITY_POLICY, policy);
-            }
+            let policy = pages::form_security_policy(&self.form_targets());
+            question.headers_mut().insert(CONTENT_SECURITY_POLICY, policy);
             return Ok(question);
         }
         let mut response = match self.next(client_id.unwrap_or(&self.client_id)) {

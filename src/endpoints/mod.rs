@@ -8,13 +8,13 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{
     HeaderValue, Method, Response, StatusCode,
-    header::{CACHE_CONTROL, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS},
+    header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS},
 };
 
 pub use logout::Logout;
 pub use relogin::Relogins;
 
-use crate::{authoriser::Authorised, readiness::Readiness, rejection::Rejection, upstream::assertion::Asserter};
+use crate::{authoriser::Authorised, pages, readiness::Readiness, rejection::Rejection, upstream::assertion::Asserter};
 
 /// The endpoints that need no user.
 #[derive(Debug)]
@@ -67,9 +67,7 @@ pub fn json(status: StatusCode, text: Bytes) -> Response<Bytes> {
 /// A page of ours.
 fn html(status: StatusCode, text: String) -> Response<Bytes> {
     let mut response = own(status, "text/html; charset=utf-8", Bytes::from(text));
-    response
-        .headers_mut()
-        .insert(http::header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(crate::pages::CONTENT_SECURITY_POLICY));
+    response.headers_mut().insert(CONTENT_SECURITY_POLICY, pages::security_policy());
     response
 }
 

@@ -57,6 +57,8 @@ pub struct Refusals {
     redirect: Redirect,
     mode: RejectionMode,
     allowed_origins: Vec<Origin>,
+    /// The path that signs out.
+    sign_out: String,
 }
 
 #[derive(Debug)]
@@ -71,9 +73,9 @@ enum Redirect {
 }
 
 impl Refusals {
-    /// Takes what it needs of the configuration.
+    /// Takes what it needs of the configuration. `sign_out` is the path that signs out.
     #[must_use]
-    pub fn from_config(rejection: &config::Rejection, allowed_origins: &[Origin]) -> Self {
+    pub fn from_config(rejection: &config::Rejection, allowed_origins: &[Origin], sign_out: String) -> Self {
         let redirect = match &rejection.redirect {
             RefusedNavigation::BuiltInPage => Redirect::None,
             RefusedNavigation::Redirect(url) => match HeaderValue::from_str(url.as_str()) {
@@ -84,7 +86,7 @@ impl Refusals {
                 Err(_) => Redirect::None,
             },
         };
-        Self { redirect, mode: rejection.mode, allowed_origins: allowed_origins.to_vec() }
+        Self { redirect, mode: rejection.mode, allowed_origins: allowed_origins.to_vec(), sign_out }
     }
 
     /// The answer to a refused request.
@@ -129,14 +131,17 @@ impl Refusals {
         let (status, code) = (rejection.status(), rejection.code());
         let request_id = petitioner.request_id.to_str().unwrap_or_default();
         let (kind, text) = match petitioner.caller {
-            Caller::Navigation => ("text/html; charset=utf-8", pages::refusal(status, code, request_id)),
+            Caller::Navigation => {
+                let refusal = pages::Refusal { status, code, request_id, sign_out: &self.sign_out };
+                ("text/html; charset=utf-8", refusal.page())
+            }
             Caller::Script => ("application/problem+json", problem(status, code, Some(request_id))),
         };
         let mut response = Response::new(Bytes::from(text));
         *response.status_mut() = status;
         let fields = response.headers_mut();
         fields.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
-        fields.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(pages::CONTENT_SECURITY_POLICY));
+        fields.insert(CONTENT_SECURITY_POLICY, pages::security_policy());
         if status == StatusCode::UNAUTHORIZED {
             // RFC 9110 §15.5.2 asks for a challenge. No browser asks for a password on this one.
             fields.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));

@@ -19,6 +19,9 @@ use http::StatusCode;
 /// The code of a token past its time, which may lead to a new login instead of a refusal.
 pub const TOKEN_EXPIRED: &str = "token_expired";
 
+/// The code of a request that a foreign page made the browser send.
+pub const CROSS_SITE: &str = "cross_site";
+
 /// Why a request is not forwarded.
 #[derive(Debug, thiserror::Error)]
 pub enum Rejection {
@@ -96,7 +99,7 @@ impl Rejection {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Authentication(error) => code_of(error),
-            Self::CrossSite => "cross_site",
+            Self::CrossSite => CROSS_SITE,
             Self::Denied(_) => "not_allowed",
             Self::Draining => "draining",
             Self::Malformed(Malformed::FieldTooLong { .. } | Malformed::FieldsTooLarge | Malformed::TargetTooLong) => {

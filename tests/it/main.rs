@@ -30,6 +30,7 @@ mod http2;
 mod keys;
 mod logs;
 mod malformed;
+mod pages;
 mod rejection;
 mod reload;
 mod routes;

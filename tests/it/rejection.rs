@@ -58,7 +58,8 @@ fn assert_page(answer: &Answer, status: u16, code: &str) {
     assert_eq!((answer.status, answer.field("location")), (status, None));
     assert_eq!(answer.field("content-type"), Some("text/html; charset=utf-8"));
     assert_eq!(answer.field("cache-control"), Some("no-store"));
-    assert!(answer.field("content-security-policy").unwrap().contains("default-src 'none'"));
+    let policy = answer.field("content-security-policy").unwrap();
+    assert!(policy.starts_with("default-src 'none'; style-src 'sha256-") && !policy.contains("unsafe"), "{policy}");
     let page = answer.text();
     assert!(page.contains(code) && page.contains(answer.field("x-request-id").unwrap()), "{page}");
     assert!(!page.contains("<script"), "{page}");

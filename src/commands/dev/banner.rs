@@ -15,6 +15,8 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Places {
     pub(super) balancer: SocketAddr,
+    /// Where the balancer is unless the port is taken: as asked for, or as usual.
+    pub(super) wanted: u16,
     pub(super) proxy: SocketAddr,
     pub(super) admin: Option<SocketAddr>,
     pub(super) keys: SocketAddr,
@@ -29,7 +31,7 @@ pub(super) fn render(
     personas: &Personas,
     on_unauthenticated: OnUnauthenticated,
 ) -> String {
-    let Places { balancer, proxy, admin, keys, application } = places;
+    let Places { balancer, wanted, proxy, admin, keys, application } = places;
     let without_session = match on_unauthenticated {
         OnUnauthenticated::Allow => "let through without identity",
         OnUnauthenticated::Authenticate => "sent to sign in",
@@ -45,10 +47,7 @@ pub(super) fn render(
     };
     line(
         "load balancer",
-        format!(
-            "http://{balancer}{}, stand-in; without a session: {without_session}",
-            taken(*balancer, ports::BALANCER)
-        ),
+        format!("http://{balancer}{}, stand-in; without a session: {without_session}", taken(*balancer, *wanted)),
     );
     line("proxy", format!("http://{proxy}{}, as in production", taken(*proxy, ports::PROXY)));
     if let Some(admin) = admin {
@@ -98,5 +97,5 @@ fn policy(development: &Development) -> Vec<String> {
 
 /// Says so where a listener is not where it usually is.
 fn taken(address: SocketAddr, usual: u16) -> String {
-    if address.port() == usual { String::new() } else { format!(" (port {usual} is taken)") }
+    if usual == 0 || address.port() == usual { String::new() } else { format!(" (port {usual} is taken)") }
 }

@@ -126,7 +126,7 @@ async fn serve(options: &Options, environment: &Environment) -> Result<(), NotSe
             .map_err(NotServed::usage)?;
     telemetry::start(&development.config.logging).map_err(NotServed::usage)?;
     let app = App::build_on(listeners, &development.config)?;
-    let places = places(&listener, &app, &keys, (&behind, &development))?;
+    let places = places(&listener, &app, &keys, (&behind, &development, options.port.unwrap_or(ports::BALANCER)))?;
     say(banner::render(&places, &development, &personas, options.on_unauthenticated));
 
     let (before, after) = (Group::default(), Group::default());
@@ -175,7 +175,7 @@ fn places(
     listener: &TcpListener,
     app: &App,
     keys: &KeyEndpoint,
-    (behind, development): (&Behind, &Development),
+    (behind, development, wanted): (&Behind, &Development, u16),
 ) -> Result<Places, NotServed> {
     let address = development.config.upstream.address.to_string();
     let application = match behind {
@@ -184,6 +184,7 @@ fn places(
     };
     Ok(Places {
         balancer: listener.local_addr()?,
+        wanted,
         proxy: app.address()?,
         admin: app.admin_address(),
         keys: keys.address(),

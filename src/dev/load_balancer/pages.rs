@@ -28,13 +28,21 @@ impl SignIn<'_> {
     /// The page.
     pub(super) fn render(&self) -> String {
         let content = html! {
-            h1 { "Sign in" }
+            header {
+                h1 { "Sign in" }
+                @if self.current.is_some() {
+                    nav aria-label="Account" {
+                        a class="quiet" href=(self.return_to.as_str()) { "Back to the application" }
+                        a class="quiet" href=(self.sign_out) { "Sign out" }
+                    }
+                }
+            }
             (self.state())
             p { "This page stands in for Cognito. Choose who to be: the load balancer's stand-in signs real tokens for them, \
                 and the proxy decides as it does in production." }
             div class="cards" {
-                @for (index, persona) in self.personas.iter().enumerate() { (self.card(index, persona)) }
-                (self.somebody_else())
+                @for (index, persona) in self.personas.iter().enumerate() { (card(index, persona, self.return_to)) }
+                (somebody_else(self.return_to))
             }
             (self.troubles())
         };
@@ -44,14 +52,7 @@ impl SignIn<'_> {
     fn state(&self) -> Markup {
         html! {
             @if let Some(user) = self.current {
-                div class="notice" {
-                    p role="status" { "Signed in as " strong { (user.email) } }
-                    p {
-                        a href=(self.return_to.as_str()) { "Back to the application" }
-                        " · "
-                        a href=(self.sign_out) { "Sign out" }
-                    }
-                }
+                p class="notice good" role="status" { "Signed in as " strong { (user.email) } }
             }
             @if self.trouble != Trouble::None {
                 p class="notice bad" role="status" { "Going wrong on purpose: " strong { (self.trouble.words().label) } }
@@ -59,62 +60,65 @@ impl SignIn<'_> {
         }
     }
 
-    fn card(&self, index: usize, persona: &Persona) -> Markup {
-        let User { email, email_verified, name, groups, .. } = &persona.user;
-        let name = name.as_deref().unwrap_or(email);
-        html! {
-            form class="card" method="post" action={ (PREFIX) "/sign-in" } {
-                h2 { (persona.label) }
-                p {
-                    (name) br;
-                    (email) @if !email_verified { " (not verified)" } br;
-                    @if groups.is_empty() { "no groups" } @else { "groups: " (groups.join(", ")) }
-                }
-                input type="hidden" name="persona" value=(index);
-                (self.hidden_return())
-                details {
-                    summary { "Change e-mail and groups" }
-                    (fields(&index.to_string(), Some(&persona.user)))
-                }
-                button type="submit" { "Sign in as " (name) }
-            }
-        }
-    }
-
-    fn somebody_else(&self) -> Markup {
-        html! {
-            form class="card" method="post" action={ (PREFIX) "/sign-in" } {
-                h2 { "Somebody else" }
-                (self.hidden_return())
-                (fields("new", None))
-                button type="submit" { "Sign in as somebody else" }
-            }
-        }
-    }
-
     fn troubles(&self) -> Markup {
         html! {
-            form class="card" method="post" action={ (PREFIX) "/trouble" } {
-                fieldset {
-                    legend { h2 { "What goes wrong" } }
+            section aria-labelledby="trouble" {
+              form class="card" method="post" action={ (PREFIX) "/trouble" } {
+                h2 id="trouble" { "What goes wrong" }
+                fieldset aria-labelledby="trouble" {
                     p { "See each refusal as your users would. It lasts until you choose another, for everybody." }
                     @for trouble in Trouble::ALL {
                         @let words = trouble.words();
                         label class="choice" {
                             input type="radio" name="trouble" value=(words.value) checked[trouble == self.trouble];
-                            span { (words.label) br; small { (words.effect) } }
+                            span { (words.label) small { (words.effect) } }
                         }
                     }
                 }
-                (self.hidden_return())
-                button type="submit" { "Apply" }
+                (hidden_return(self.return_to))
+                p class="actions" { button type="submit" { "Apply" } }
+              }
             }
         }
     }
+}
 
-    fn hidden_return(&self) -> Markup {
-        html! { input type="hidden" name="return" value=(self.return_to.as_str()); }
+fn card(index: usize, persona: &Persona, return_to: &LocalTarget) -> Markup {
+    let User { email, email_verified, name, groups, .. } = &persona.user;
+    let name = name.as_deref().unwrap_or(email);
+    html! {
+        form class="card" method="post" action={ (PREFIX) "/sign-in" } {
+            h2 { (persona.label) }
+            p {
+                (name) br;
+                (email) @if !email_verified { span class="bad" { " (not verified)" } }
+                br;
+                span class="soft" { @if groups.is_empty() { "No groups" } @else { "Groups: " (groups.join(", ")) } }
+            }
+            input type="hidden" name="persona" value=(index);
+            (hidden_return(return_to))
+            details {
+                summary { "Change e-mail and groups" }
+                (fields(&index.to_string(), Some(&persona.user)))
+            }
+            button type="submit" { "Sign in as " (name) }
+        }
     }
+}
+
+fn somebody_else(return_to: &LocalTarget) -> Markup {
+    html! {
+        form class="card" method="post" action={ (PREFIX) "/sign-in" } {
+            h2 { "Somebody else" }
+            (hidden_return(return_to))
+            (fields("new", None))
+            button type="submit" { "Sign in as this user" }
+        }
+    }
+}
+
+fn hidden_return(return_to: &LocalTarget) -> Markup {
+    html! { input type="hidden" name="return" value=(return_to.as_str()); }
 }
 
 /// `scope` tells the fields of one form from those of the others.
@@ -137,12 +141,14 @@ fn fields(scope: &str, user: Option<&User>) -> Markup {
 }
 
 /// What is answered in place of an application: a title, and what to do.
-pub(super) fn message(title: &str, advice: &Markup) -> String {
+pub(super) fn message(title: &str, advice: &str) -> String {
     pages::page(
         title,
         &html! {
-            h1 { (title) }
-            (advice)
+            div class="words" {
+                h1 { (title) }
+                p { (advice) }
+            }
         },
     )
 }

@@ -11,7 +11,6 @@ use http::{
 };
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
-use maud::html;
 use url::form_urlencoded;
 
 use super::{LoadBalancer, PREFIX, Trouble, pages};
@@ -133,7 +132,7 @@ fn bad_form() -> Response<Bytes> {
 
 /// A page that says why there is nothing else to see.
 pub(super) fn refusal(status: StatusCode, title: &str, advice: &str) -> Response<Bytes> {
-    html_page(status, pages::message(title, &html! { p { (advice) } }))
+    html_page(status, pages::message(title, advice))
 }
 
 pub(super) fn html_page(status: StatusCode, text: String) -> Response<Bytes> {
@@ -145,9 +144,7 @@ pub(super) fn html_page(status: StatusCode, text: String) -> Response<Bytes> {
     fields.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     // Its forms are answered with redirects to the application, which may lead anywhere, and browsers apply
     // `form-action` to these too.
-    if let Ok(policy) = HeaderValue::try_from(crate::pages::form_security_policy("http: https:")) {
-        fields.insert(CONTENT_SECURITY_POLICY, policy);
-    }
+    fields.insert(CONTENT_SECURITY_POLICY, crate::pages::form_security_policy("http: https:"));
     response
 }
 

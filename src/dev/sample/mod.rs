@@ -1,6 +1,7 @@
 //! A tiny application to put behind the proxy: it shows what an application sees, and believes only what it verified.
 
 mod clock;
+mod echo;
 mod page;
 mod statement;
 #[cfg(test)]
@@ -9,7 +10,7 @@ mod tests;
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body::Body;
 use http_body_util::{BodyExt, Either, Full};
 use hyper::{server::conn::http1, service::service_fn};
@@ -19,28 +20,41 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{debug, error, warn};
 
-use self::{clock::Clock, statement::Statement};
+pub use page::SampleLinks;
 
-/// Serves the sample application on `listener` until `stop`, its connections on `tasks`. `jwks` verifies what the proxy
-/// states in `header`. Stopping ends open connections at once: they come from the proxy, which drains first.
-pub async fn serve(
-    listener: TcpListener,
-    SampleApp { jwks, header, .. }: SampleApp,
-    tasks: TaskTracker,
-    stop: CancellationToken,
-) {
-    let keys: JwkSet = match serde_json::from_slice(&jwks) {
+use self::{clock::Clock, statement::Statement};
+use crate::pages;
+
+/// The live parts of the page, in a file of their own: the page's security policy runs no other script.
+const SCRIPT: &str = include_str!("sample.js");
+
+/// What the sample application is told.
+#[derive(Debug, Clone)]
+pub struct SampleApp {
+    /// The key set that verifies what the proxy states.
+    pub jwks: Bytes,
+    /// The field the proxy states it in.
+    pub header: HeaderName,
+    /// Where its page leads.
+    pub links: SampleLinks,
+}
+
+/// Serves the sample application on `listener` until `stop`, its connections on `tasks`. Stopping ends open connections
+/// at once: they come from the proxy, which drains first.
+pub async fn serve(listener: TcpListener, app: SampleApp, tasks: TaskTracker, stop: CancellationToken) {
+    let keys: JwkSet = match serde_json::from_slice(&app.jwks) {
         Ok(keys) => keys,
         Err(problem) => {
             error!(error = %problem, "sample application not started, the key set cannot be read");
             return;
         }
     };
-    let sample = Arc::new(Sample { keys, header });
+    let (header, links) = (app.header, app.links);
+    let sample = Arc::new(Sample { keys, header, links, tasks: tasks.clone(), stop: stop.clone() });
     while let Some(accepted) = stop.run_until_cancelled(listener.accept()).await {
         match accepted {
             Ok((stream, _)) => {
-                tasks.spawn(connection(stream, Arc::clone(&sample), stop.clone()));
+                tasks.spawn(connection(stream, Arc::clone(&sample)));
             }
             Err(problem) => {
                 warn!(error = %problem, "sample application could not accept a connection");
@@ -51,13 +65,14 @@ pub async fn serve(
     }
 }
 
-async fn connection(stream: TcpStream, sample: Arc<Sample>, stop: CancellationToken) {
+async fn connection(stream: TcpStream, sample: Arc<Sample>) {
+    let stop = sample.stop.clone();
     let service = service_fn(move |request| {
         let sample = Arc::clone(&sample);
         async move { sample.answer(request).await }
     });
     let connection = http1::Builder::new().timer(TokioTimer::new()).serve_connection(TokioIo::new(stream), service);
-    if let Some(Err(problem)) = stop.run_until_cancelled(connection).await {
+    if let Some(Err(problem)) = stop.run_until_cancelled(connection.with_upgrades()).await {
         debug!(error = %problem, "connection of the sample application ended");
     }
 }
@@ -65,6 +80,9 @@ async fn connection(stream: TcpStream, sample: Arc<Sample>, stop: CancellationTo
 struct Sample {
     keys: JwkSet,
     header: HeaderName,
+    links: SampleLinks,
+    tasks: TaskTracker,
+    stop: CancellationToken,
 }
 
 type Answer = Response<Either<Full<Bytes>, Clock>>;
@@ -78,23 +96,41 @@ impl Sample {
         Ok(match (request.method(), request.uri().path()) {
             (&Method::GET | &Method::HEAD, "/") => self.page(request.headers()),
             (&Method::GET, "/clock") => answer(StatusCode::OK, "text/event-stream", Either::Right(Clock::start())),
-            (&Method::POST, "/upload") => text(StatusCode::OK, format!("{} bytes received\n", size(request).await?)),
+            (&Method::GET, "/echo") => self.echo(request),
+            // What a browser asks for beside an answer that is no page of ours and names no icon.
+            (&Method::GET, "/favicon.ico") => text(StatusCode::NO_CONTENT, String::new()),
+            (&Method::GET, "/sample.js") => {
+                answer(StatusCode::OK, "text/javascript; charset=utf-8", Either::Left(SCRIPT.into()))
+            }
+            (&Method::POST, "/upload") => upload(request).await?,
             _ => text(StatusCode::NOT_FOUND, "there is nothing here\n".to_owned()),
         })
     }
 
-    fn page(&self, fields: &http::HeaderMap) -> Answer {
+    fn page(&self, fields: &HeaderMap) -> Answer {
         let statement = Statement::read(fields.get_all(&self.header), &self.keys);
-        let html = page::render(&self.header, &statement, fields).into_string();
-        let mut answer = answer(StatusCode::OK, "text/html; charset=utf-8", Either::Left(html.into()));
-        answer.headers_mut().insert(
-            header::CONTENT_SECURITY_POLICY,
-            HeaderValue::from_static(
-                "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'",
-            ),
-        );
-        answer
+        html(page::render(&self.header, &self.links, &statement, fields), pages::script_security_policy())
     }
+
+    fn echo<B>(&self, mut request: Request<B>) -> Answer {
+        let accepted = echo::accept(&request);
+        if accepted.is_ok() {
+            self.tasks.spawn(echo::converse(hyper::upgrade::on(&mut request), self.stop.clone()));
+        }
+        echo::answer(accepted)
+    }
+}
+
+/// Counts an upload: a page for a form, a line for a program.
+async fn upload<B: Body<Data = Bytes> + Unpin>(request: Request<B>) -> Result<Answer, B::Error> {
+    let accept = request.headers().get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
+    let is_form = accept.is_some_and(|accept| accept.contains("text/html"));
+    let outcome = format!("{} bytes received", size(request).await?);
+    Ok(if is_form {
+        html(page::uploaded(&outcome), pages::security_policy())
+    } else {
+        text(StatusCode::OK, outcome + "\n")
+    })
 }
 
 async fn size<B: Body<Data = Bytes> + Unpin>(request: Request<B>) -> Result<u64, B::Error> {
@@ -104,6 +140,12 @@ async fn size<B: Body<Data = Bytes> + Unpin>(request: Request<B>) -> Result<u64,
         size += frame?.data_ref().map_or(0, |data| data.len() as u64);
     }
     Ok(size)
+}
+
+fn html(page: String, policy: HeaderValue) -> Answer {
+    let mut answer = answer(StatusCode::OK, "text/html; charset=utf-8", Either::Left(page.into()));
+    answer.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
+    answer
 }
 
 fn text(status: StatusCode, text: String) -> Answer {
@@ -118,23 +160,4 @@ fn answer(status: StatusCode, kind: &'static str, body: Either<Full<Bytes>, Cloc
     fields.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     fields.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     answer
-}
-
-/// x
-#[derive(Debug)]
-pub struct SampleApp {
-    /// x
-    pub jwks: Bytes,
-    /// x
-    pub header: HeaderName,
-    /// x
-    pub links: SampleLinks,
-}
-/// x
-#[derive(Debug)]
-pub struct SampleLinks {
-    /// x
-    pub switcher: String,
-    /// x
-    pub sign_out: String,
 }

@@ -1,60 +1,104 @@
-//! The page: who the user is, as verified, and every field the application received. All text in it is escaped.
+//! The page: who the user is, as verified, what to try, and every field the application received. All text is escaped.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
-use maud::{DOCTYPE, Markup, PreEscaped, html};
+use maud::{Markup, html};
 use serde_json::{Map, Value};
 
 use super::statement::Statement;
+use crate::pages;
 
-const STYLE: &str = "
-:root { color-scheme: light dark; --good: #0a6b2d; --bad: #a3160e; --line: #8886 }
-@media (prefers-color-scheme: dark) { :root { --good: #7fe0a0; --bad: #ff9a91 } }
-body { font: 1rem/1.5 system-ui, sans-serif; margin: 0 auto; max-width: 56rem; padding: 1rem }
-.good { color: var(--good); font-weight: 600 }
-.bad { color: var(--bad); font-weight: 600 }
-table { border-collapse: collapse; table-layout: fixed; width: 100% }
-th, td { border-bottom: 1px solid var(--line); overflow-wrap: anywhere; padding: .4rem .5rem .4rem 0; \
-text-align: left; vertical-align: top }
-th { font-weight: 600; width: 34% }
-td { font-family: ui-monospace, monospace; font-size: .9rem }
-caption { padding: .3rem 0; text-align: left }
-button, input { font: inherit; margin: .3rem .3rem .3rem 0; max-width: 100%; min-height: 2.75rem }
-";
+/// Where a user of the sample application can go to be somebody else.
+#[derive(Debug, Clone)]
+pub struct SampleLinks {
+    /// Where another user signs in.
+    pub switcher: String,
+    /// Where this one signs out.
+    pub sign_out: String,
+}
 
 /// The page about one request.
-pub(super) fn render(header: &HeaderName, statement: &Statement, fields: &HeaderMap) -> Markup {
-    html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                title { "Sample application" }
-                style { (PreEscaped(STYLE)) }
-            }
-            body {
-                main {
-                    h1 { "Sample application" }
-                    section aria-labelledby="who" {
-                        h2 id="who" { "Who you are" }
-                        (who(header, statement))
-                    }
-                    section aria-labelledby="fields" {
-                        h2 id="fields" { "What the application received" }
-                        (received(header, fields))
-                    }
-                    section aria-labelledby="more" {
-                        h2 id="more" { "More to try" }
-                        p { a href="/clock" { "A clock" } " that sends the time every second, for as long as you look." }
-                        form method="post" action="/upload" enctype="multipart/form-data" {
-                            label for="file" { "A file, whose bytes are counted and not kept" }
-                            br;
-                            input id="file" name="file" type="file" required;
-                            button { "Upload" }
-                        }
-                    }
+pub(super) fn render(header: &HeaderName, links: &SampleLinks, statement: &Statement, fields: &HeaderMap) -> String {
+    pages::page(
+        "Sample application",
+        &html! {
+            header {
+                h1 { "Sample application" }
+                nav aria-label="Account" {
+                    a class="quiet" href=(links.switcher) { "Sign in as somebody else" }
+                    a class="quiet" href=(links.sign_out) { "Sign out" }
                 }
             }
+            section aria-labelledby="who" {
+                div class="card" {
+                    h2 id="who" { "Who you are" }
+                    (who(header, statement))
+                }
+            }
+            div class="cards" { (clock()) (echo()) (upload()) }
+            section aria-labelledby="fields" {
+                div class="card" {
+                    h2 id="fields" { "What the application received" }
+                    (received(header, fields))
+                }
+            }
+            script src="/sample.js" defer {}
+        },
+    )
+}
+
+/// After an upload by a browser without script.
+pub(super) fn uploaded(outcome: &str) -> String {
+    pages::page(
+        "Uploaded",
+        &html! {
+            div class="words" {
+                h1 { "Uploaded" }
+                p { (outcome) ". A form without script sends some bytes around the file; they are counted too." }
+                p class="actions" { a class="button" href="/" { "Back" } }
+            }
+        },
+    )
+}
+
+fn clock() -> Markup {
+    html! {
+        section class="card" aria-labelledby="clock-title" {
+            h2 id="clock-title" { "Clock" }
+            p class="soft" { "Server-sent events: the time, every second, for as long as you look." }
+            p id="clock-time" class="live" data-live hidden { "--:--:--" }
+            p data-live hidden { span id="clock-state" role="status" { "Connecting" } }
+            p { a href="/clock" { "See the events themselves" } }
+        }
+    }
+}
+
+fn echo() -> Markup {
+    html! {
+        section class="card" aria-labelledby="echo-title" {
+            h2 id="echo-title" { "Echo" }
+            p class="soft" { "A WebSocket that sends back what you send." }
+            noscript { p { "It needs JavaScript, which your browser does not run here." } }
+            form id="echo" data-live hidden {
+                label class="field" { "Text" input id="echo-text" maxlength="1000" autocomplete="off" required; }
+                button { "Send" }
+            }
+            p data-live hidden { span id="echo-state" role="status" { "Connecting" } }
+            ol id="echo-log" role="log" aria-label="What came back" data-live hidden {}
+        }
+    }
+}
+
+fn upload() -> Markup {
+    html! {
+        section class="card" aria-labelledby="upload-title" {
+            h2 id="upload-title" { "Upload" }
+            p class="soft" { "The bytes of a file are counted and not kept." }
+            form id="upload" method="post" action="/upload" enctype="multipart/form-data" {
+                label class="field" { "File" input id="file" name="file" type="file" required; }
+                button { "Upload" }
+            }
+            progress id="upload-progress" aria-label="Sent" max="1" value="0" hidden {}
+            p data-live hidden { span id="upload-state" role="status" {} }
         }
     }
 }
@@ -64,7 +108,7 @@ fn who(header: &HeaderName, statement: &Statement) -> Markup {
         @match statement {
             Statement::Absent => p { "Nobody: there is no " code { (header) } ". This request came in on a public path." },
             Statement::Refused(refusal) => {
-                p class="bad" role="alert" { "Not believed: " code { (header) } " is there, but " (refusal) "." }
+                p class="notice bad" role="alert" { "Not believed: " code { (header) } " is there, but " (refusal) "." }
             }
             Statement::Unverifiable => {
                 p { code { (header) } " is not verifiable with a public key: it is signed with a shared secret (HS256), \
@@ -91,7 +135,7 @@ fn received(header: &HeaderName, fields: &HeaderMap) -> Markup {
             @for (name, value) in fields {
                 tr {
                     th scope="row" { (name) }
-                    td { @if name == header { (shortened(value)) } @else { (lossy(value)) } }
+                    td { @if name == header || is_token(value) { (shortened(value)) } @else { (lossy(value)) } }
                 }
             }
         }
@@ -112,6 +156,11 @@ fn claim(value: &Value) -> String {
         Value::String(text) => text.clone(),
         Value::Array(_) | Value::Bool(_) | Value::Null | Value::Number(_) | Value::Object(_) => value.to_string(),
     }
+}
+
+/// Whether it looks like a token: `eyJ` is how `{"` begins in base64.
+fn is_token(value: &HeaderValue) -> bool {
+    value.as_bytes().windows(3).any(|bytes| bytes == b"eyJ")
 }
 
 /// A statement works for whoever has it, and pages end in screenshots.
