@@ -1,66 +1,75 @@
 //! What `dev` says at its start: the page to open, what stands where, and who may come in.
 
-use std::{fmt::Write as _, net::SocketAddr};
+use std::{fmt::Write as _, io, net::SocketAddr};
 
-use super::ports;
+use tokio::net::TcpListener;
+
+use super::{ports, settings::Behind};
 use crate::{
+    app::App,
     config::{Combination, Development, EmailAddress, PolicyRules, PolicySource},
     dev::{
-        Personas,
+        KeyEndpoint, Personas,
         load_balancer::{OnUnauthenticated, PREFIX},
     },
 };
 
-/// What was started, and where.
-#[derive(Debug)]
-pub(super) struct Places {
-    pub(super) balancer: SocketAddr,
-    /// Where the balancer is unless the port is taken: as asked for, or as usual.
-    pub(super) wanted: u16,
-    pub(super) proxy: SocketAddr,
-    pub(super) admin: Option<SocketAddr>,
-    pub(super) keys: SocketAddr,
-    /// The application, in words.
-    pub(super) application: String,
+/// What was started.
+pub(super) struct Started<'a> {
+    pub(super) balancer: &'a TcpListener,
+    /// The port that was asked for; none: the usual one.
+    pub(super) port: Option<u16>,
+    pub(super) on_unauthenticated: OnUnauthenticated,
+    pub(super) app: &'a App,
+    pub(super) keys: &'a KeyEndpoint,
+    pub(super) behind: &'a Behind,
+    pub(super) development: &'a Development,
+    pub(super) personas: &'a Personas,
 }
 
-/// The whole text. The first address in it is the page to open.
-pub(super) fn render(
-    places: &Places,
-    development: &Development,
-    personas: &Personas,
-    on_unauthenticated: OnUnauthenticated,
-) -> String {
-    let Places { balancer, wanted, proxy, admin, keys, application } = places;
-    let without_session = match on_unauthenticated {
-        OnUnauthenticated::Allow => "let through without identity",
-        OnUnauthenticated::Authenticate => "sent to sign in",
-        OnUnauthenticated::Deny => "refused with 401",
-    };
-    let mut text = format!(
-        "\n  Open           http://{balancer}/\n  Switch user    http://{balancer}{PREFIX}/   personas: {}\n\n",
-        personas.origin()
-    );
-    let mut line = |name: &str, value: String| {
-        // Writing into a text does not fail.
-        let _ = writeln!(text, "  {name:<14} {value}");
-    };
-    line(
-        "load balancer",
-        format!("http://{balancer}{}, stand-in; without a session: {without_session}", taken(*balancer, *wanted)),
-    );
-    line("proxy", format!("http://{proxy}{}, as in production", taken(*proxy, ports::PROXY)));
-    if let Some(admin) = admin {
-        line("admin", format!("http://{admin}{}", taken(*admin, ports::ADMIN)));
+impl Started<'_> {
+    /// The whole text. The first address in it is the page to open.
+    pub(super) fn render(&self) -> io::Result<String> {
+        let (balancer, proxy) = (self.balancer.local_addr()?, self.app.address()?);
+        let mut text = format!(
+            "\n  Open           http://{balancer}/\n  Switch user    http://{balancer}{PREFIX}/   personas: {}\n\n",
+            self.personas.origin()
+        );
+        let mut line = |name: &str, value: String| {
+            // Writing into a text does not fail.
+            let _ = writeln!(text, "  {name:<14} {value}");
+        };
+        let moved = if self.port.is_some() { String::new() } else { taken(balancer, ports::BALANCER) };
+        line("load balancer", format!("http://{balancer}{moved}, stand-in; {}", self.without_session()));
+        line("proxy", format!("http://{proxy}{}, as in production", taken(proxy, ports::PROXY)));
+        if let Some(admin) = self.app.admin_address() {
+            line("admin", format!("http://{admin}{}", taken(admin, ports::ADMIN)));
+        }
+        line("keys", format!("http://{}, stand-in; made at this start, in memory only", self.keys.address()));
+        line("application", self.application());
+        line("policy", String::new());
+        for rule in policy(self.development) {
+            line("", rule);
+        }
+        text.push_str("\n  Everything is on this machine only. Ctrl-C stops it.\n");
+        Ok(text)
     }
-    line("keys", format!("http://{keys}, stand-in; made at this start, in memory only"));
-    line("application", application.clone());
-    line("policy", String::new());
-    for rule in policy(development) {
-        line("", rule);
+
+    const fn without_session(&self) -> &'static str {
+        match self.on_unauthenticated {
+            OnUnauthenticated::Allow => "without a session: let through without identity",
+            OnUnauthenticated::Authenticate => "without a session: sent to sign in",
+            OnUnauthenticated::Deny => "without a session: refused with 401",
+        }
     }
-    text.push_str("\n  Everything is on this machine only. Ctrl-C stops it.\n");
-    text
+
+    fn application(&self) -> String {
+        let address = &self.development.config.upstream.address;
+        match self.behind {
+            Behind::Application => address.to_string(),
+            Behind::Sample(_) => format!("{address}, the built-in sample; name yours with --upstream"),
+        }
+    }
 }
 
 /// The settings of the policy that somebody wrote, and where it is kept in a file the rules there.
@@ -97,5 +106,5 @@ fn policy(development: &Development) -> Vec<String> {
 
 /// Says so where a listener is not where it usually is.
 fn taken(address: SocketAddr, usual: u16) -> String {
-    if usual == 0 || address.port() == usual { String::new() } else { format!(" (port {usual} is taken)") }
+    if address.port() == usual { String::new() } else { format!(" (port {usual} is taken)") }
 }

@@ -12,11 +12,11 @@ use std::{
     time::Duration,
 };
 
-use tokio::{net::TcpListener, time::timeout};
+use tokio::time::timeout;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use self::{
-    banner::Places,
+    banner::Started,
     settings::{Behind, Given},
 };
 use super::{ExitStatus, complain, failed, refused, say, signals::Signals};
@@ -118,7 +118,7 @@ async fn serve(options: &Options, environment: &Environment) -> Result<(), NotSe
     let (development, behind) =
         settings::load(&options.flags, environment, &given).await?.map_err(NotServed::Configuration)?;
     let reserved = &development.config.server.reserved_prefix;
-    if reserved.strip(PREFIX).is_some() || reserved.as_str().starts_with(PREFIX) {
+    if reserved.strip(PREFIX).is_some() || format!("{}/", reserved.as_str()).starts_with(&format!("{PREFIX}/")) {
         return Err(NotServed::usage(ReservedPrefixTaken));
     }
     let personas =
@@ -126,8 +126,17 @@ async fn serve(options: &Options, environment: &Environment) -> Result<(), NotSe
             .map_err(NotServed::usage)?;
     telemetry::start(&development.config.logging).map_err(NotServed::usage)?;
     let app = App::build_on(listeners, &development.config)?;
-    let places = places(&listener, &app, &keys, (&behind, &development, options.port.unwrap_or(ports::BALANCER)))?;
-    say(banner::render(&places, &development, &personas, options.on_unauthenticated));
+    let started = Started {
+        balancer: &listener,
+        port: options.port,
+        on_unauthenticated: options.on_unauthenticated,
+        app: &app,
+        keys: &keys,
+        behind: &behind,
+        development: &development,
+        personas: &personas,
+    };
+    say(started.render()?);
 
     let (before, after) = (Group::default(), Group::default());
     after.tasks.spawn(after.end.clone().run_until_cancelled_owned(serving_keys));
@@ -169,27 +178,6 @@ async fn serve_until_signalled(mut signals: Signals, app: App, before: Group) {
         () = app.run(stop.cancelled(), stop.cancelled()) => {}
         () = stopping => {}
     }
-}
-
-fn places(
-    listener: &TcpListener,
-    app: &App,
-    keys: &KeyEndpoint,
-    (behind, development, wanted): (&Behind, &Development, u16),
-) -> Result<Places, NotServed> {
-    let address = development.config.upstream.address.to_string();
-    let application = match behind {
-        Behind::Application => address,
-        Behind::Sample(_) => format!("{address}, the built-in sample; name yours with --upstream"),
-    };
-    Ok(Places {
-        balancer: listener.local_addr()?,
-        wanted,
-        proxy: app.address()?,
-        admin: app.admin_address(),
-        keys: keys.address(),
-        application,
-    })
 }
 
 fn sample_app(app: &App, development: &Development) -> SampleApp {
