@@ -5,11 +5,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::Full;
-use hyper::body::Incoming;
 
 use crate::{
     endpoints::{Endpoints, for_method, json},
-    ingress::Connection,
+    ingress::{Connection, Received},
     rejection::{Rejection, problem},
     server::Answer,
 };
@@ -43,7 +42,7 @@ impl Admin {
 impl Answer for Admin {
     type Body = Full<Bytes>;
 
-    async fn answer(&self, request: Request<Incoming>, _connection: Connection) -> Response<Full<Bytes>> {
+    async fn answer(&self, request: Request<Received>, _connection: Connection) -> Response<Full<Bytes>> {
         let response = match self.respond(request.method(), request.uri().path()).await {
             Ok(response) => response,
             Err(rejection) => refusal(&rejection),

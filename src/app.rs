@@ -197,8 +197,9 @@ impl App {
         let accepting = background.spawn(async move { server.serve(self.listeners.main, self.gateway).await });
         stop.await;
         tokio::select! {
-            () = self.stage.drain(self.drain, &stop_accepting, &open) => {}
+            biased;
             () = hurry => {}
+            () = self.stage.drain(self.drain, &stop_accepting, &open) => {}
         }
         stop_accepting.cancel();
         cut_open(&cut, &open).await;

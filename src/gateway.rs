@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{Request, Response};
-use hyper::body::Incoming;
 
 use crate::{
     access::{AccessPolicy, Decision, Record},
@@ -12,7 +11,8 @@ use crate::{
     authoriser::{Authorised, LiveAuthoriser, Permit},
     endpoints::{Endpoints, Logout, Relogins, for_method},
     ingress::{
-        Arrival, Connection, Endpoint, Hygiene, Inbound, REQUEST_ID, RequestBody, RequestIds, Route, Routes, Site,
+        Arrival, Connection, Endpoint, Hygiene, Inbound, REQUEST_ID, Received, RequestBody, RequestIds, Route, Routes,
+        Site,
     },
     rejection::{Petitioner, Refusals, Rejection, TOKEN_EXPIRED},
     response::{Content, RecordedBody},
@@ -141,7 +141,7 @@ fn own(response: Response<Bytes>) -> Response<Content> {
 impl Answer for Gateway {
     type Body = RecordedBody;
 
-    async fn answer(&self, request: Request<Incoming>, connection: Connection) -> Response<RecordedBody> {
-        self.handle(request.map(RequestBody::Incoming), connection).await
+    async fn answer(&self, request: Request<Received>, connection: Connection) -> Response<RecordedBody> {
+        self.handle(request.map(RequestBody::Received), connection).await
     }
 }

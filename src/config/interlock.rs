@@ -6,6 +6,9 @@ use super::{Environment, Fault, Layer, Place, environment::PLATFORM, findings::F
 /// The second switch, by which a development container may listen beyond loopback.
 pub(super) const DANGER_VARIABLE: &str = "COGNITO_AUTH_DEV_MODE_DANGER_ALLOW_REMOTE";
 
+/// The command that sets development settings itself.
+const DEV_COMMAND: &str = "dev";
+
 /// Where this process runs, as far as its environment tells.
 pub(super) struct Surroundings {
     platform: Option<&'static str>,
@@ -51,6 +54,12 @@ impl Surroundings {
 
     fn guard(&self, key: &'static str, place: Place, findings: &mut Findings) {
         match self.remote {
+            // The user wrote no such setting: the command did.
+            Remote::Refused if findings.is_of_command(key) => {
+                if !findings.has_problem(DEV_COMMAND) {
+                    findings.refuse_at(DEV_COMMAND, Layer::Command(DEV_COMMAND), Fault::DevCommand { place });
+                }
+            }
             Remote::DangerAllowed => {
                 findings.warn(format!("{DANGER_VARIABLE} is set: {key} would otherwise be refused {place}"));
             }

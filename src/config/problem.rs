@@ -62,6 +62,14 @@ pub enum Fault {
         /// Key or variable that excludes it.
         other: &'static str,
     },
+    /// The `dev` command where it does not belong.
+    #[error(
+        "is for your own machine, and is refused {place}; use `run`, or in a development container set COGNITO_AUTH_DEV_MODE_DANGER_ALLOW_REMOTE=true"
+    )]
+    DevCommand {
+        /// What was seen.
+        place: Place,
+    },
     /// An entry of a list is not what it should be.
     #[error("entry {number} {error}")]
     Entry {

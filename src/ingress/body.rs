@@ -7,7 +7,8 @@ use std::{
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
-use hyper::body::Incoming;
+
+use super::Received;
 
 /// A request body. Trailers end here: a server behind us may merge them into the header section, where an identity
 /// would count (attack class 6.22).
@@ -17,7 +18,7 @@ pub enum RequestBody {
     #[default]
     Empty,
     /// Streamed from the client.
-    Incoming(Incoming),
+    Received(Received),
 }
 
 impl Body for RequestBody {
@@ -28,7 +29,7 @@ impl Body for RequestBody {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        let Self::Incoming(body) = &mut *self else {
+        let Self::Received(body) = &mut *self else {
             return Poll::Ready(None);
         };
         let polled = Pin::new(body).poll_frame(context);
@@ -41,14 +42,14 @@ impl Body for RequestBody {
     fn is_end_stream(&self) -> bool {
         match self {
             Self::Empty => true,
-            Self::Incoming(body) => body.is_end_stream(),
+            Self::Received(body) => body.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Empty => SizeHint::with_exact(0),
-            Self::Incoming(body) => body.size_hint(),
+            Self::Received(body) => body.size_hint(),
         }
     }
 }

@@ -17,7 +17,7 @@ use std::{
 
 use http::{Request, Response};
 use http_body::Body;
-use hyper::{body::Incoming, service::service_fn};
+use hyper::service::service_fn;
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     server::conn::auto,
@@ -29,7 +29,7 @@ use tracing::{debug, warn};
 pub use drain::{Phase, Stage};
 pub use listener::bind;
 
-use crate::ingress::Connection;
+use crate::ingress::{Connection, Lingering, Received};
 
 /// How much of a head is read at all: more than `ingress` admits, so that what is too large is refused there, in words.
 const MAX_HEAD: usize = 128 * 1024;
@@ -51,7 +51,7 @@ pub trait Answer: Send + Sync + 'static {
     /// Answers one request.
     fn answer(
         &self,
-        request: Request<Incoming>,
+        request: Request<Received>,
         connection: Connection,
     ) -> impl Future<Output = Response<Self::Body>> + Send;
 }
@@ -129,7 +129,9 @@ impl Server {
         let local = stream.local_addr().unwrap_or(local);
         let spoken = Arc::new(AtomicBool::new(false));
         let speaking = Arc::clone(&spoken);
+        let lingering = Lingering { tasks: self.connections.clone(), cut: self.ends.cut.clone() };
         let service = service_fn(move |request| {
+            let request = Received::take(request, &lingering);
             speaking.store(true, Ordering::Relaxed);
             let answer = Arc::clone(&answer);
             async move { Ok::<_, Infallible>(answer.answer(request, Connection { peer, local }).await) }

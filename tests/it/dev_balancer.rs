@@ -6,6 +6,7 @@ use crate::support::{
     application::Application,
     client::{Wire, request},
     development::Dev,
+    h2::H2,
     upstream::Upstream,
     websocket::{Socket, handshake},
 };
@@ -91,6 +92,9 @@ async fn without_a_session_the_listener_rule_decides() {
     let user = dev.sign_in("ann@example.com", "data-team").await;
     assert_eq!(dev.send_as(&user, "GET /", &[]).await.status, 200);
     upstream.next().await;
+    // Whoever was signed in once is not denied, but sent to sign in again.
+    let ended = dev.send("GET /", &[("Cookie", "AWSELBAuthSessionCookie-0=of-another-start")]).await;
+    assert_eq!((ended.status, ended.field("location")), (302, Some("/.dev/?return=%2F")));
 
     let dev = Dev::with(upstream.address, &["--on-unauthenticated", "allow"], &[public]).await;
     assert_eq!(dev.send("GET /open", &[]).await.text(), "hello");
@@ -126,6 +130,35 @@ async fn a_script_without_a_session_is_sent_to_another_origin_as_in_production()
     let page = wire.answer().await;
     assert_eq!((page.status, page.field("access-control-allow-origin")), (200, None));
     assert_eq!(upstream.unasked().len(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_coding_that_is_not_known_goes_no_further() {
+    let upstream = Upstream::start().await;
+    let dev = Dev::start(upstream.address).await;
+    let user = dev.sign_in("ann@example.com", "data-team").await;
+    let mut wire = Wire::connect(dev.address).await;
+    let fields = [("Cookie", user.0.as_str()), ("Transfer-Encoding", "gzip, chunked")];
+    wire.send(dev.text(&request("POST /", &fields)) + "1\r\nx\r\n0\r\n\r\n").await;
+    assert_eq!(wire.answer().await.status, 501);
+    assert_eq!(upstream.unasked().len(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_speaks_http_2_is_carried_as_http_1() {
+    let upstream = Upstream::start().await;
+    let dev = Dev::start(upstream.address).await;
+    let user = dev.sign_in("ann@example.com", "data-team").await;
+    let mut browser = H2::connect(dev.address).await;
+    let host = dev.address.to_string();
+    let shards: Vec<(&str, &str)> = user.0.split("; ").map(|shard| ("cookie", shard)).collect();
+    let cookies = [&shards[..], &[("cookie", "theme=dark"), ("cookie", "a=b")]].concat();
+    assert_eq!(browser.send_to(&host, "GET /page", &cookies).await.text(), "hello");
+    let seen = upstream.next().await;
+    assert_eq!((seen.line.as_str(), seen.field("host")), ("GET /page HTTP/1.1", Some(host.as_str())));
+    assert_eq!(seen.field("cookie"), Some("theme=dark; a=b"));
+    assert_eq!(browser.send_to("evil.example", "GET /.dev/", &[]).await.status, 421);
+    assert_eq!(browser.send_to(&host, "GET /", &[]).await.status, 302);
 }
 
 #[tokio::test(flavor = "multi_thread")]

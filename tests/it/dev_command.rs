@@ -82,6 +82,20 @@ async fn a_port_that_is_taken_is_another_one_unless_it_was_asked_for() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_applications_port_is_left_to_it() {
+    // Not running yet, and where the proxy or the stand-in would be.
+    for port in [4430, 8080, 9090] {
+        let dev = Dev::run_exactly(&["--upstream", &format!("http://localhost:{port}")], &[], &[]).await;
+        for name in ["load balancer", "proxy", "admin"] {
+            assert!(!dev.told(name).contains(&format!(":{port}")), "{:?}", dev.banner);
+        }
+    }
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
+    let itself = Dev::refused(&["--port", &port, "--upstream", &format!("http://127.0.0.1:{port}")], &[], &[]).await;
+    assert_refused(&itself, 64, &format!("error: upstream.url is http://127.0.0.1:{port}, where dev itself listens"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn it_listens_on_loopback_only_whatever_is_configured() {
     let upstream = Upstream::start().await;
     let open = [
@@ -92,6 +106,10 @@ async fn it_listens_on_loopback_only_whatever_is_configured() {
     let dev = Dev::with(upstream.address, &[], &open).await;
     let listening = listening(dev.process.id());
     assert_eq!(listening.len(), 4, "balancer, proxy, admin, keys: {listening:?}");
+    assert!(listening.iter().all(|address| address.starts_with("0100007F:")), "{listening:?}");
+    let with_sample = Dev::run(&[], &open, &[]).await;
+    let listening = self::listening(with_sample.process.id());
+    assert_eq!(listening.len(), 5, "and the sample: {listening:?}");
     assert!(listening.iter().all(|address| address.starts_with("0100007F:")), "{listening:?}");
 }
 
@@ -297,7 +315,7 @@ async fn what_cannot_be_served_is_told_and_nothing_starts() {
     assert_refused(&Dev::refused(&[], &misspelt, &[]).await, 64, "COGNITO_AUTH_ALLOWED_GROUP");
     for platform in ["ECS_CONTAINER_METADATA_URI_V4", "AWS_EXECUTION_ENV", "KUBERNETES_SERVICE_HOST"] {
         let refused = Dev::refused(&[], &[(platform, "x")], &[]).await;
-        assert_refused(&refused, 64, "alb.public_keys_url (command dev): is refused on a real platform");
+        assert_refused(&refused, 64, "dev (command dev): is for your own machine, and is refused on a real platform");
     }
     for prefix in ["/.dev", "/.dev/auth"] {
         let refused = Dev::refused(&[], &[("COGNITO_AUTH_RESERVED_PREFIX", prefix)], &[]).await;

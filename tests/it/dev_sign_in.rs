@@ -138,6 +138,37 @@ async fn every_trouble_shows_its_refusal_and_goes_away() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn keys_that_cannot_be_fetched_stay_an_outage_for_many_users() {
+    let upstream = Upstream::start().await;
+    let dev = Dev::start(upstream.address).await;
+    dev.make_trouble("keys_down").await;
+    for number in 0..15 {
+        let user = dev.sign_in(&format!("user{number}@example.com"), "data-team").await;
+        let refused = dev.send_as(&user, "GET /", &[SCRIPT]).await;
+        assert_eq!((refused.status, refused.code().as_str()), (503, "keys_unavailable"), "user {number}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_upload_shows_its_refusal() {
+    let upstream = Upstream::start().await;
+    let dev = Dev::start(upstream.address).await;
+    let stranger = dev.sign_in("dev@example.com", "").await;
+    let body = vec![b'x'; 3_000_000];
+    let length = body.len().to_string();
+    for number in 0..20 {
+        for (cookie, status) in [(stranger.0.as_str(), 403), ("", 302)] {
+            let mut wire = crate::support::client::Wire::connect(dev.address).await;
+            let fields = [SCRIPT, ("Content-Length", length.as_str()), ("Cookie", cookie)];
+            wire.send(dev.text(&crate::support::client::request("POST /upload", &fields))).await;
+            wire.send(&body).await;
+            assert_eq!(wire.answer().await.status, status, "time {number}");
+        }
+    }
+    assert_eq!(upstream.unasked().len(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_expired_access_token_leads_to_a_new_sign_in_once() {
     let upstream = Upstream::start().await;
     let dev = Dev::start(upstream.address).await;
@@ -189,6 +220,18 @@ async fn other_sites_cannot_use_the_forms_nor_reach_it_under_another_name() {
             wire.send(format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nCookie: {}\r\n\r\n", user.0)).await;
             assert_eq!(wire.answer().await.status, 421, "{host:?} {path}");
         }
+    }
+    // Two names, or one in the target that is another than the field's.
+    let own = dev.address.to_string();
+    for head in [
+        format!("GET /.dev/ HTTP/1.1\r\nHost: {own}\r\nHost: evil.example"),
+        format!("GET http://evil.example/.dev/ HTTP/1.1\r\nHost: {own}"),
+        format!("GET http://{own}/.dev/ HTTP/1.1\r\nHost: evil.example"),
+        "GET /.dev/ HTTP/1.0".to_owned(),
+    ] {
+        let mut wire = crate::support::client::Wire::connect(dev.address).await;
+        wire.send(format!("{head}\r\n\r\n")).await;
+        assert_eq!(wire.answer().await.status, 421, "{head}");
     }
     for host in ["localhost", "LOCALHOST:1", "127.0.0.1", "[::1]:9", "app.localhost"] {
         let mut wire = crate::support::client::Wire::connect(dev.address).await;

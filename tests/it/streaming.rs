@@ -11,6 +11,7 @@ use crate::support::{
     application::Application,
     client::{Wire, request},
     proxy::{Proxy, Setup},
+    upstream::Upstream,
 };
 
 const EVENTS: &str = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
@@ -225,4 +226,40 @@ async fn a_connection_with_an_unfinished_upload_is_not_used_for_the_next_request
     assert_eq!(second.request().await.line, "GET /other HTTP/1.1");
     second.send("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nother").await;
     assert_eq!(other.answer().await.text(), "other");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_arrives_though_nobody_reads_the_upload() {
+    let upstream = Upstream::start().await;
+    let proxy = Proxy::start(&upstream).await;
+    let body = vec![b'x'; 5_000_000];
+    let length = body.len().to_string();
+    let json = ("Accept", "application/json");
+    let whole = [json, ("Content-Length", length.as_str())];
+    for _ in 0..20 {
+        let mut client = Wire::connect(proxy.address).await;
+        client.send(request("PUT /huge", &whole)).await;
+        // Closing with bytes unread would reset the connection: the rest of the upload, or the answer, would not arrive.
+        client.send(&body).await;
+        assert_eq!(client.answer().await.code(), "missing_credential");
+        client.send(request("GET /.auth/health", &[])).await;
+        assert_eq!(client.answer().await.status, 200, "the connection goes on behind the body");
+    }
+    // Whoever waits to be asked for the body is not asked for one that nobody wants.
+    let mut client = Wire::connect(proxy.address).await;
+    client.send(request("PUT /huge", &[whole[0], whole[1], ("Expect", "100-continue")])).await;
+    assert_eq!(client.answer().await.code(), "missing_credential");
+    assert!(client.closes().await, "and none is waited for");
+    assert!(upstream.unasked().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upload_without_end_that_nobody_reads_is_cut_off() {
+    let upstream = Upstream::start().await;
+    let proxy = Proxy::start(&upstream).await;
+    let mut client = Wire::connect(proxy.address).await;
+    client.send(request("PUT /huge", &[("Content-Length", &ENDLESS.to_string())])).await;
+    let taken = Arc::new(AtomicUsize::new(0));
+    pour(client, Arc::clone(&taken)).await.unwrap();
+    assert!(taken.load(Ordering::SeqCst) < ENDLESS);
 }

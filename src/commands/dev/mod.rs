@@ -12,12 +12,12 @@ use std::{
     time::Duration,
 };
 
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use self::{
     banner::Started,
-    settings::{Behind, Given},
+    settings::{Behind, Prepared},
 };
 use super::{ExitStatus, complain, failed, refused, say, signals::Signals};
 use crate::{
@@ -110,13 +110,10 @@ struct Stand {
 
 async fn serve(options: &Options, environment: &Environment) -> Result<(), NotServed> {
     let signals = Signals::listen()?;
-    let listener = ports::listen(options.port)?;
     let issuer = Issuer::generate(Parties::default())?;
     let (keys, serving_keys) = KeyEndpoint::bind(&issuer).await?;
-    let listeners = ports::proxy()?;
-    let given = Given { parties: issuer.parties(), keys: &keys, listeners: &listeners };
-    let (development, behind) =
-        settings::load(&options.flags, environment, &given).await?.map_err(NotServed::Configuration)?;
+    let Prepared { development, behind, balancer: listener, listeners } =
+        settings::prepare(options, environment, issuer.parties(), &keys).await?;
     let reserved = &development.config.server.reserved_prefix;
     if reserved.strip(PREFIX).is_some() || format!("{}/", reserved.as_str()).starts_with(&format!("{PREFIX}/")) {
         return Err(NotServed::usage(ReservedPrefixTaken));
@@ -162,7 +159,7 @@ struct Group {
 }
 
 /// Nobody's work is waited for: whoever stops a development server wants it to have stopped. What stands before the proxy
-/// ends first, so that the log does not speak of failures that were none.
+/// ends first, and the proxy may notice, so that the log does not speak of failures that were none.
 async fn serve_until_signalled(mut signals: Signals, app: App, before: Group) {
     let stop = CancellationToken::new();
     let stopping = async {
@@ -174,8 +171,12 @@ async fn serve_until_signalled(mut signals: Signals, app: App, before: Group) {
         stop.cancel();
         std::future::pending::<()>().await;
     };
+    let hurry = async {
+        stop.cancelled().await;
+        sleep(LAST_WORDS).await;
+    };
     tokio::select! {
-        () = app.run(stop.cancelled(), stop.cancelled()) => {}
+        () = app.run(stop.cancelled(), hurry) => {}
         () = stopping => {}
     }
 }

@@ -28,21 +28,22 @@ pub(super) struct Taken {
     source: io::Error,
 }
 
-/// A listener for the browser: on the port that was asked for or nowhere, else on the usual one or a free one.
-pub(super) fn listen(asked_for: Option<u16>) -> Result<TcpListener, Taken> {
+/// A listener for the browser: on the port that was asked for or nowhere, else on the usual one or a free one. `theirs` is
+/// the application's.
+pub(super) fn listen(asked_for: Option<u16>, theirs: Option<u16>) -> Result<TcpListener, Taken> {
     match asked_for {
         Some(port) => bind(port),
-        None => usual_or_free(BALANCER),
+        None => usual_or_free(BALANCER, theirs),
     }
 }
 
-/// The listeners of the proxy, on the usual ports or free ones.
-pub(super) fn proxy() -> Result<Listeners, Taken> {
-    Ok(Listeners { main: usual_or_free(PROXY)?, admin: Some(usual_or_free(ADMIN)?) })
+/// The listeners of the proxy, on the usual ports or free ones. `theirs` is the application's.
+pub(super) fn proxy(theirs: Option<u16>) -> Result<Listeners, Taken> {
+    Ok(Listeners { main: usual_or_free(PROXY, theirs)?, admin: Some(usual_or_free(ADMIN, theirs)?) })
 }
 
-fn usual_or_free(port: u16) -> Result<TcpListener, Taken> {
-    bind(port).or_else(|_| bind(0))
+fn usual_or_free(usual: u16, theirs: Option<u16>) -> Result<TcpListener, Taken> {
+    if theirs == Some(usual) { bind(0) } else { bind(usual).or_else(|_| bind(0)) }
 }
 
 fn bind(port: u16) -> Result<TcpListener, Taken> {

@@ -1,13 +1,14 @@
 //! What the `dev` command decides itself, over whatever file, environment and flags say: where things listen, and whose
 //! tokens are good. All else is the operator's, so that a production configuration can be tried as it is.
 
-use std::{io, net::Ipv4Addr};
+use std::net::{Ipv4Addr, SocketAddr};
 
 use tokio::net::TcpListener;
 
+use super::{NotServed, Options, ports};
 use crate::{
     app::Listeners,
-    config::{ConfigErrors, Credentials, Development, Environment, FlagSetting, Flags, GroupsSource, Layer},
+    config::{Credentials, Development, Environment, FlagSetting, GroupsSource, Layer, UpstreamAddress},
     dev::{GroupsIn, KeyEndpoint, Parties},
 };
 
@@ -20,50 +21,74 @@ pub(super) enum Behind {
     Sample(TcpListener),
 }
 
-/// What was decided before anything is loaded.
+/// Everything that is decided before anything serves.
 #[derive(Debug)]
-pub(super) struct Given<'a> {
-    /// Whose tokens are good.
-    pub(super) parties: &'a Parties,
-    /// Where their keys are.
-    pub(super) keys: &'a KeyEndpoint,
-    /// Where the proxy listens.
-    pub(super) listeners: &'a Listeners,
+pub(super) struct Prepared {
+    pub(super) development: Development,
+    pub(super) behind: Behind,
+    /// For the browser.
+    pub(super) balancer: TcpListener,
+    /// Of the proxy.
+    pub(super) listeners: Listeners,
 }
 
-/// Loads the configuration around what is given. The sample application stands in where
-/// nobody named another.
-///
-/// # Errors
-/// The operating system's; the configuration's are inside.
-pub(super) async fn load(
-    flags: &Flags,
+/// The application is where `dev` itself was told to listen.
+#[derive(Debug, thiserror::Error)]
+#[error("upstream.url is http://{0}, where dev itself listens; name another --port, or your application's own address")]
+struct OwnAddress(SocketAddr);
+
+/// Loads the configuration and binds the listeners, for stand-ins of `parties` whose keys are at `keys`. The sample
+/// application stands in where nobody named another. The port of one that is named is left alone, running or not.
+pub(super) async fn prepare(
+    options: &Options,
     environment: &Environment,
-    given: &Given<'_>,
-) -> io::Result<Result<(Development, Behind), ConfigErrors>> {
-    let mut flags = flags.clone();
-    flags.settings.extend(ours(given)?.map(|(key, value)| setting(key, value)));
-    let development = match Development::load(&flags, environment) {
-        Ok(development) => development,
-        Err(errors) => return Ok(Err(errors)),
+    parties: &Parties,
+    keys: &KeyEndpoint,
+) -> Result<Prepared, NotServed> {
+    let mut flags = options.flags.clone();
+    flags.settings.extend(ours(parties, keys).map(|(key, value)| setting(key, value)));
+    // Once to learn of the application, and once with every address.
+    let first = Development::load(&flags, environment).map_err(NotServed::Configuration)?;
+    let names_none = first.config.settings.iter().any(|setting| setting.key == UPSTREAM && setting.layer == "default");
+    let behind = if names_none {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        flags.settings.push(setting(UPSTREAM, format!("http://{}", listener.local_addr()?)));
+        Behind::Sample(listener)
+    } else {
+        Behind::Application
     };
-    let names_no_application =
-        development.config.settings.iter().any(|setting| setting.key == UPSTREAM && setting.layer == "default");
-    if !names_no_application {
-        return Ok(Ok((development, Behind::Application)));
+    let theirs = local_port(&first.config.upstream.address);
+    let balancer = ports::listen(options.port, theirs)?;
+    let listeners = ports::proxy(theirs)?;
+    let address = balancer.local_addr()?;
+    if !names_none && theirs == Some(address.port()) {
+        return Err(NotServed::usage(OwnAddress(address)));
     }
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-    flags.settings.push(setting(UPSTREAM, format!("http://{}", listener.local_addr()?)));
-    Ok(Development::load(&flags, environment).map(|development| (development, Behind::Sample(listener))))
+    for (key, listener) in [("server.listen", Some(&listeners.main)), ("server.admin_listen", listeners.admin.as_ref())]
+    {
+        if let Some(listener) = listener {
+            flags.settings.push(setting(key, listener.local_addr()?.to_string()));
+        }
+    }
+    let development = Development::load(&flags, environment).map_err(NotServed::Configuration)?;
+    Ok(Prepared { development, behind, balancer, listeners })
+}
+
+/// The port of an application on this machine.
+fn local_port(address: &UpstreamAddress) -> Option<u16> {
+    match address {
+        UpstreamAddress::Tcp { port, .. } if address.is_local() => Some(*port),
+        UpstreamAddress::Tcp { .. } | UpstreamAddress::Unix(_) => None,
+    }
 }
 
 const UPSTREAM: &str = "upstream.url";
 
-fn ours(Given { parties, keys, listeners }: &Given<'_>) -> io::Result<[(&'static str, String); 13]> {
-    let admin = listeners.admin.as_ref().map(TcpListener::local_addr).transpose()?;
-    Ok([
-        ("server.listen", listeners.main.local_addr()?.to_string()),
-        ("server.admin_listen", admin.map_or_else(|| "off".to_owned(), |address| address.to_string())),
+fn ours(parties: &Parties, keys: &KeyEndpoint) -> [(&'static str, String); 13] {
+    [
+        // Until they are bound.
+        ("server.listen", "127.0.0.1:0".to_owned()),
+        ("server.admin_listen", "127.0.0.1:0".to_owned()),
         ("alb.arns", parties.signer.clone()),
         ("alb.client_ids", parties.client.clone()),
         ("alb.public_keys_url", keys.alb_url()),
@@ -78,7 +103,7 @@ fn ours(Given { parties, keys, listeners }: &Given<'_>) -> io::Result<[(&'static
         // Nothing is passed by: whoever is not signed in is nobody, the mock user signs in as everybody does.
         ("dev.mode", "false".to_owned()),
         ("server.drain_delay", "0s".to_owned()),
-    ])
+    ]
 }
 
 const fn setting(key: &'static str, value: String) -> FlagSetting {

@@ -156,7 +156,11 @@ fn dev_is_refused_on_a_real_platform() {
         for text in ["", PRODUCTION] {
             let start = Start::dev(text).variable(platform, "x");
             let errors = start.refused_development();
-            assert!(errors.starts_with("alb.public_keys_url (command dev): is refused on a real platform"), "{errors}");
+            assert!(
+                errors.starts_with("dev (command dev): is for your own machine, and is refused on a real platform"),
+                "{errors}"
+            );
+            assert_eq!(errors.lines().count(), 1, "{errors}");
             let config = start.variable("COGNITO_AUTH_DEV_MODE_DANGER_ALLOW_REMOTE", "true").development().config;
             assert!(config.warns_of("DANGER_ALLOW_REMOTE"), "{:?}", config.warnings);
         }

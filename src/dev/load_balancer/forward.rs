@@ -1,6 +1,6 @@
 //! Carries requests from the load balancer to the proxy and answers back, streaming, WebSockets too.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, time::Duration};
 
 use http::{
     Request, Response, StatusCode, Uri, Version,
@@ -9,18 +9,22 @@ use http::{
 use hyper::{body::Incoming, upgrade::OnUpgrade};
 use hyper_util::{
     client::legacy::{self, Client, connect::HttpConnector},
-    rt::{TokioExecutor, TokioIo},
+    rt::{TokioIo, TokioTimer},
 };
 use tokio::io::copy_bidirectional;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::debug;
 
 use super::headers;
+use crate::ingress::Received;
+
+/// How long a connection to the proxy is kept idle: less long than the proxy keeps it.
+const IDLE_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// The way to the proxy.
 #[derive(Debug)]
 pub(super) struct Way {
-    client: Client<HttpConnector, Incoming>,
+    client: Client<HttpConnector, Received>,
     proxy: Authority,
     tunnels: TaskTracker,
     cut: CancellationToken,
@@ -31,12 +35,15 @@ impl Way {
     pub(super) fn to(proxy: SocketAddr, tunnels: TaskTracker, cut: CancellationToken) -> Result<Self, InvalidUri> {
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
-        let client = Client::builder(TokioExecutor::new()).build(connector);
+        let client = Client::builder(Executor(tunnels.clone()))
+            .pool_idle_timeout(IDLE_TIMEOUT)
+            .pool_timer(TokioTimer::new())
+            .build(connector);
         Ok(Self { client, proxy: proxy.to_string().parse()?, tunnels, cut })
     }
 
     /// The proxy's answer. `None`: there is none.
-    pub(super) async fn forward(&self, mut request: Request<Incoming>) -> Option<Response<Incoming>> {
+    pub(super) async fn forward(&self, mut request: Request<Received>) -> Option<Response<Incoming>> {
         let asks_for_upgrade = request.headers().contains_key(http::header::UPGRADE);
         let browser = asks_for_upgrade.then(|| hyper::upgrade::on(&mut request));
         *request.uri_mut() = self.address(request.uri());
@@ -77,6 +84,20 @@ impl Way {
                 Err(error) => debug!(error = %error, "no tunnel through the stand-in load balancer"),
             }
         }));
+    }
+}
+
+/// Runs connections to the proxy as tasks whose end can be waited for.
+#[derive(Debug, Clone)]
+struct Executor(TaskTracker);
+
+impl<F> hyper::rt::Executor<F> for Executor
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    fn execute(&self, future: F) {
+        self.0.spawn(future);
     }
 }
 

@@ -13,6 +13,7 @@ mod trouble;
 
 use std::{
     net::SocketAddr,
+    sync::Arc,
     time::{SystemTime, UNIX_EPOCH},
 };
 
@@ -29,14 +30,14 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 pub use self::trouble::Trouble;
 use self::{
     forward::Way,
-    session::Sessions,
+    session::{Presented, Sessions},
     sign_in::{ON, refusal, sign_in_address},
     tokens::TokenDesk,
 };
-use super::{Fault, Issuer, KeyEndpoint, Personas};
+use super::{Fault, Issuer, KeyEndpoint, Personas, signers::uuid};
 use crate::{
     config::split_port,
-    ingress::{Caller, Connection, LocalTarget},
+    ingress::{Caller, Connection, LocalTarget, Received, hop_by_hop::TransferCoding},
     server::Answer,
 };
 
@@ -93,18 +94,28 @@ pub struct LoadBalancer {
 /// The one trouble of the process.
 #[derive(Debug)]
 struct Switch {
-    trouble: watch::Sender<Trouble>,
+    active: watch::Sender<Active>,
     keys: KeyEndpoint,
 }
 
+/// The trouble since it was chosen.
+#[derive(Debug, Clone, Default)]
+struct Active {
+    trouble: Trouble,
+    /// The id of a key that nobody has published: one for all tokens, as after a rotation, or the proxy would have to look
+    /// for more unknown keys than it may.
+    unpublished_key: Arc<str>,
+}
+
 impl Switch {
-    fn get(&self) -> Trouble {
-        *self.trouble.borrow()
+    fn active(&self) -> Active {
+        self.active.borrow().clone()
     }
 
     fn set(&self, trouble: Trouble) {
         self.keys.set_fault(if trouble == Trouble::KeysDown { Fault::Down } else { Fault::None });
-        self.trouble.send_replace(trouble);
+        // Without randomness there is no key id, and the token is refused for that.
+        self.active.send_replace(Active { trouble, unpublished_key: uuid().unwrap_or_default().into() });
     }
 }
 
@@ -127,11 +138,11 @@ impl LoadBalancer {
             personas,
             sign_out,
             on_unauthenticated,
-            trouble: Switch { trouble: watch::Sender::new(Trouble::None), keys },
+            trouble: Switch { active: watch::Sender::new(Active::default()), keys },
         })
     }
 
-    async fn respond(&self, mut request: Request<Incoming>, connection: Connection) -> Response<Content> {
+    async fn respond(&self, mut request: Request<Received>, connection: Connection) -> Response<Content> {
         name_the_host(&mut request);
         let Some(port) = loopback_port(&request) else {
             return own(refusal(
@@ -150,15 +161,28 @@ impl LoadBalancer {
             let response = self.own_pages(&rest, request).await;
             return own(crate::endpoints::for_method(&method, response));
         }
-        let session = self.sessions.of(request.headers());
-        if session.is_none()
-            && let Some(response) = self.without_session(&request, port)
-        {
-            return own(response);
+        if TransferCoding::of(request.headers()) == TransferCoding::Unknown {
+            return own(refusal(
+                StatusCode::NOT_IMPLEMENTED,
+                "501 Not Implemented",
+                "This transfer coding is not known.",
+            ));
         }
+        let session = match self.sessions.of(request.headers()) {
+            Presented::Open(session) => Some(session),
+            Presented::Ended => match self.on_unauthenticated {
+                OnUnauthenticated::Allow => None,
+                // `deny` is for those who present nothing: whoever was signed in may sign in again (alb-facts 5.7).
+                OnUnauthenticated::Authenticate | OnUnauthenticated::Deny => return own(to_sign_in(&request, port)),
+            },
+            Presented::Nothing => match self.without_session(&request, port) {
+                Some(response) => return own(response),
+                None => None,
+            },
+        };
         headers::dress(request.headers_mut(), connection, now());
         if let Some(session) = session {
-            self.desk.stamp(&session, self.trouble.get(), request.headers_mut());
+            self.desk.stamp(&session, &self.trouble.active(), request.headers_mut());
         }
         match self.way.forward(request).await {
             Some(response) => response.map(Either::Left),
@@ -167,7 +191,7 @@ impl LoadBalancer {
     }
 
     /// The answer to a request without a session, unless it goes on.
-    fn without_session(&self, request: &Request<Incoming>, port: u16) -> Option<Response<Bytes>> {
+    fn without_session(&self, request: &Request<Received>, port: u16) -> Option<Response<Bytes>> {
         match self.on_unauthenticated {
             OnUnauthenticated::Allow => None,
             OnUnauthenticated::Deny => Some(refusal(
@@ -182,7 +206,7 @@ impl LoadBalancer {
 
 /// The identity provider is another origin in production, where a script cannot follow: its `fetch` fails, and so it does
 /// here. A page navigation stays on this origin, which is the one that is surely reachable.
-fn to_sign_in(request: &Request<Incoming>, port: u16) -> Response<Bytes> {
+fn to_sign_in(request: &Request<Received>, port: u16) -> Response<Bytes> {
     let target = LocalTarget::of(request.uri()).filter(|target| target.as_str().len() <= LONGEST_RETURN);
     let page = sign_in_address(&target.unwrap_or_else(LocalTarget::root));
     let location = match Caller::of(request.headers()) {
@@ -199,8 +223,8 @@ fn to_sign_in(request: &Request<Incoming>, port: u16) -> Response<Bytes> {
     response
 }
 
-/// HTTP/2 names the host in its target, and splits cookies over fields; behind a load balancer both are as in HTTP/1.1.
-fn name_the_host(request: &mut Request<Incoming>) {
+/// HTTP/2 names the host in its target, and may split cookies over fields; behind a load balancer both are as in HTTP/1.1.
+fn name_the_host(request: &mut Request<Received>) {
     let named = request.uri().authority().and_then(|authority| HeaderValue::from_str(authority.as_str()).ok());
     let fields = request.headers_mut();
     if let Some(host) = named.filter(|_| !fields.contains_key(HOST)) {
@@ -215,7 +239,7 @@ fn name_the_host(request: &mut Request<Incoming>) {
 
 /// The port in a `Host` of this machine. Any other name was made to lead here by somebody else (DNS rebinding): their page
 /// could read what is served here.
-fn loopback_port(request: &Request<Incoming>) -> Option<u16> {
+fn loopback_port(request: &Request<Received>) -> Option<u16> {
     let mut hosts = request.headers().get_all(HOST).iter();
     let (Some(host), None) = (hosts.next(), hosts.next()) else { return None };
     let (host, port) = split_port(host.to_str().ok()?)?;
@@ -239,7 +263,7 @@ fn own(response: Response<Bytes>) -> Response<Content> {
 impl Answer for LoadBalancer {
     type Body = Content;
 
-    async fn answer(&self, request: Request<Incoming>, connection: Connection) -> Response<Content> {
+    async fn answer(&self, request: Request<Received>, connection: Connection) -> Response<Content> {
         self.respond(request, connection).await
     }
 }

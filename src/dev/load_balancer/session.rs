@@ -37,6 +37,17 @@ pub(super) struct Session {
     pub(super) tokens: Mutex<Option<Minted>>,
 }
 
+/// What a request presents.
+#[derive(Debug)]
+pub(super) enum Presented {
+    /// Cookies of a session that has ended, or never was.
+    Ended,
+    /// No session's cookie.
+    Nothing,
+    /// An open session.
+    Open(Arc<Session>),
+}
+
 /// All open sessions, by the whole text of their cookies.
 #[derive(Debug)]
 pub(super) struct Sessions {
@@ -67,7 +78,7 @@ impl Sessions {
     }
 
     /// The session whose cookies a request carries, all of them.
-    pub(super) fn of(&self, fields: &HeaderMap) -> Option<Arc<Session>> {
+    pub(super) fn of(&self, fields: &HeaderMap) -> Presented {
         let mut shards = BTreeMap::new();
         for crumb in
             fields.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok()).flat_map(|text| text.split(';'))
@@ -79,9 +90,9 @@ impl Sessions {
             }
         }
         if shards.is_empty() {
-            return None;
+            return Presented::Nothing;
         }
-        self.open.get(&shards.into_values().collect::<String>())
+        self.open.get(&shards.into_values().collect::<String>()).map_or(Presented::Ended, Presented::Open)
     }
 }
 
@@ -101,13 +112,17 @@ mod tests {
             set.iter().map(|cookie| cookie.to_str().unwrap().split(';').next().unwrap().to_owned()).collect();
         assert_eq!(shards.iter().map(|shard| shard.split_once('=').unwrap().0).collect::<Vec<_>>(), ["S-0", "S-1"]);
         assert!(set.iter().all(|cookie| cookie.len() < 4096));
-        let found = |cookies: &[String]| sessions.of(&request(cookies)).map(|session| session.user.sub.clone());
+        let found = |cookies: &[String]| match sessions.of(&request(cookies)) {
+            Presented::Open(session) => Some(session.user.sub.clone()),
+            Presented::Ended => None,
+            Presented::Nothing => Some("nobody".to_owned()),
+        };
         let both = format!("a=1; {}; b; {}", shards[1], shards[0]);
         assert_eq!(found(&[both]).as_deref(), Some("sub"));
         assert_eq!(found(&shards).as_deref(), Some("sub"), "split over two fields");
         assert_eq!(found(&shards[..1]), None);
         assert_eq!(found(&[shards[0].replace("S-0", "S-1"), shards[1].replace("S-1", "S-0")]), None);
         assert_eq!(found(&["S-0=x".to_owned()]), None);
-        assert_eq!(found(&[]), None);
+        assert_eq!(found(&["S=x; S-9=x; S-x=y; T-0=z".to_owned()]).as_deref(), Some("nobody"));
     }
 }

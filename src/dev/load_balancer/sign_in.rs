@@ -1,6 +1,6 @@
 //! The stand-in's own paths: the sign-in page, and the two forms on it.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use bytes::Bytes;
 use http::{
@@ -10,13 +10,13 @@ use http::{
     },
 };
 use http_body_util::{BodyExt, Limited};
-use hyper::body::Incoming;
+use tokio::time::timeout;
 use url::form_urlencoded;
 
-use super::{LoadBalancer, PREFIX, Trouble, pages};
+use super::{LoadBalancer, PREFIX, Trouble, pages, session::Presented};
 use crate::{
     dev::{User, subject_of},
-    ingress::{Addressee, LocalTarget, Site},
+    ingress::{Addressee, LocalTarget, Received, Site},
 };
 
 /// The value of a ticked box.
@@ -25,11 +25,14 @@ pub(super) const ON: &str = "on";
 /// The longest form: a few hundred groups fit.
 const MAX_FORM: usize = 64 * 1024;
 
+/// How long a form may take to come.
+const FORM_PATIENCE: Duration = Duration::from_secs(10);
+
 type Form = BTreeMap<String, String>;
 
 impl LoadBalancer {
     /// Answers a request whose path begins with the stand-in's prefix; `path` is what follows it.
-    pub(super) async fn own_pages(&self, path: &str, request: Request<Incoming>) -> Response<Bytes> {
+    pub(super) async fn own_pages(&self, path: &str, request: Request<Received>) -> Response<Bytes> {
         match (request.method(), path) {
             (&Method::GET | &Method::HEAD, "" | "/") => {
                 let query = request.uri().query().unwrap_or_default().as_bytes();
@@ -56,12 +59,15 @@ impl LoadBalancer {
     }
 
     fn sign_in_page(&self, fields: &HeaderMap, return_to: &LocalTarget) -> Response<Bytes> {
-        let session = self.sessions.of(fields);
+        let session = match self.sessions.of(fields) {
+            Presented::Open(session) => Some(session),
+            Presented::Ended | Presented::Nothing => None,
+        };
         let page = pages::SignIn {
             personas: &self.personas,
             current: session.as_ref().map(|session| &session.user),
             return_to,
-            trouble: self.trouble.get(),
+            trouble: self.trouble.active().trouble,
             sign_out: &self.sign_out,
         };
         html_page(StatusCode::OK, page.render())
@@ -114,15 +120,15 @@ fn return_to(form: &Form) -> LocalTarget {
 }
 
 /// Another site could otherwise sign a browser in, or make things go wrong.
-fn is_own_page(request: &Request<Incoming>) -> bool {
+fn is_own_page(request: &Request<Received>) -> bool {
     let fields = request.headers();
-    let host = fields.get(HOST).and_then(|host| host.to_str().ok());
-    let host = host.or_else(|| request.uri().authority().map(http::uri::Authority::as_str)).unwrap_or_default();
+    let host = fields.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
     Site::of(request.method(), fields, Addressee { host, balancer_port: None, allowed: &[] }) == Site::Own
 }
 
-async fn read_form(request: Request<Incoming>) -> Option<Form> {
-    let body = Limited::new(request.into_body(), MAX_FORM).collect().await.ok()?.to_bytes();
+async fn read_form(request: Request<Received>) -> Option<Form> {
+    let reading = Limited::new(request.into_body(), MAX_FORM).collect();
+    let body = timeout(FORM_PATIENCE, reading).await.ok()?.ok()?.to_bytes();
     Some(form_urlencoded::parse(&body).into_owned().collect())
 }
 

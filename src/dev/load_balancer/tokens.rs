@@ -4,11 +4,10 @@ use std::{sync::PoisonError, time::SystemTime};
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use super::{Trouble, session::Session};
+use super::{Active, Trouble, session::Session};
 use crate::dev::{
     Issuer, Parties, TokenShape, User,
     issuer::{ACCESS_LIFE, DATA_LIFE},
-    signers::uuid,
 };
 
 /// Whatever is left of a token's life when a new one is made, in seconds.
@@ -44,10 +43,10 @@ impl TokenDesk {
     }
 
     /// Adds the identity fields of `session` to a request.
-    pub(super) fn stamp(&self, session: &Session, trouble: Trouble, fields: &mut HeaderMap) {
-        let Some(minted) = self.minted(session, trouble, now()) else { return };
+    pub(super) fn stamp(&self, session: &Session, active: &Active, fields: &mut HeaderMap) {
+        let Some(minted) = self.minted(session, active, now()) else { return };
         fields.insert(HeaderName::from_static("x-amzn-oidc-data"), minted.data);
-        if trouble != Trouble::NoAccessToken {
+        if active.trouble != Trouble::NoAccessToken {
             fields.insert(HeaderName::from_static("x-amzn-oidc-accesstoken"), minted.access);
         }
         if let Some(identity) = sensitive(&session.user.sub) {
@@ -55,13 +54,14 @@ impl TokenDesk {
         }
     }
 
-    fn minted(&self, session: &Session, trouble: Trouble, now: u64) -> Option<Minted> {
+    fn minted(&self, session: &Session, active: &Active, now: u64) -> Option<Minted> {
+        let trouble = active.trouble;
         let mut kept = session.tokens.lock().unwrap_or_else(PoisonError::into_inner);
         let same_trouble = kept.take().filter(|minted| minted.trouble == trouble);
         let fresh = |at: u64, life: u64, margin: u64| now >= at && now + margin < at + life;
         let (data_at, data) = match &same_trouble {
             Some(minted) if fresh(minted.data_at, DATA_LIFE, DATA_MARGIN) => (minted.data_at, minted.data.clone()),
-            Some(_) | None => (now, sensitive(&self.data(&session.user, trouble, now))?),
+            Some(_) | None => (now, sensitive(&self.data(&session.user, active, now))?),
         };
         let (access_at, access) = match same_trouble {
             Some(minted) if fresh(minted.access_at, ACCESS_LIFE, ACCESS_MARGIN) => (minted.access_at, minted.access),
@@ -72,8 +72,8 @@ impl TokenDesk {
         Some(minted)
     }
 
-    fn data(&self, user: &User, trouble: Trouble, now: u64) -> String {
-        let issuer = &self.0;
+    fn data(&self, user: &User, active: &Active, now: u64) -> String {
+        let (issuer, trouble) = (&self.0, active.trouble);
         let parties = issuer.parties().clone();
         let (parties, key_id, expires_at) = match trouble {
             Trouble::ExpiredAlbToken => (parties, issuer.alb_key_id().to_owned(), now.saturating_sub(LATE)),
@@ -86,7 +86,7 @@ impl TokenDesk {
                 (parties, issuer.alb_key_id().to_owned(), now + DATA_LIFE)
             }
             // A key nobody has seen, so that it has to be fetched.
-            Trouble::KeysDown => (parties, uuid().unwrap_or_default(), now + DATA_LIFE),
+            Trouble::KeysDown => (parties, active.unpublished_key.to_string(), now + DATA_LIFE),
             Trouble::None
             | Trouble::ExpiredAccessToken
             | Trouble::NoAccessToken
@@ -147,7 +147,7 @@ mod tests {
     fn tokens_are_used_again_until_shortly_before_they_expire() {
         let (desk, session) = desk();
         let texts = |now| {
-            let minted = desk.minted(&session, Trouble::None, now).unwrap();
+            let minted = desk.minted(&session, &Active::default(), now).unwrap();
             (minted.data.to_str().unwrap().to_owned(), minted.access.to_str().unwrap().to_owned())
         };
         let first = texts(1_000_000);
@@ -166,7 +166,14 @@ mod tests {
         let mut seen = std::collections::BTreeSet::new();
         for trouble in Trouble::ALL {
             assert!(
-                seen.insert(desk.minted(&session, trouble, 1_000_000).unwrap().access.to_str().unwrap().to_owned())
+                seen.insert(
+                    desk.minted(&session, &Active { trouble, ..Active::default() }, 1_000_000)
+                        .unwrap()
+                        .access
+                        .to_str()
+                        .unwrap()
+                        .to_owned()
+                )
             );
         }
     }
@@ -176,7 +183,7 @@ mod tests {
         let (desk, _) = desk();
         let session = Session { user: User::new("a\nb", "a@example.com"), tokens: Mutex::new(None) };
         let mut fields = HeaderMap::new();
-        desk.stamp(&session, Trouble::None, &mut fields);
+        desk.stamp(&session, &Active::default(), &mut fields);
         assert!(!fields.contains_key("x-amzn-oidc-identity"));
     }
 }

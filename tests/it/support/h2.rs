@@ -74,10 +74,25 @@ impl H2 {
         self.send(line, &super::answers::with(&tokens.fields(), fields)).await
     }
 
+    /// One request to another host.
+    pub(crate) async fn send_to(&mut self, host: &str, line: &str, fields: &[(&str, &str)]) -> Answer {
+        let (method, path) = line.split_once(' ').unwrap();
+        self.exchange(Request::builder().method(method).uri(format!("http://{host}{path}")), fields, Content::default())
+            .await
+    }
+
     pub(crate) async fn send_with(&mut self, line: &str, fields: &[(&str, &str)], content: Content) -> Answer {
         let (method, path) = line.split_once(' ').unwrap();
         let target = if method == "CONNECT" { path.to_owned() } else { format!("http://app.example{path}") };
-        let mut request = Request::builder().method(method).uri(target);
+        self.exchange(Request::builder().method(method).uri(target), fields, content).await
+    }
+
+    async fn exchange(
+        &mut self,
+        mut request: http::request::Builder,
+        fields: &[(&str, &str)],
+        content: Content,
+    ) -> Answer {
         for (name, value) in fields {
             request = request.header(*name, *value);
         }
