@@ -15,6 +15,7 @@ from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Playwright
 from stack import ARTEFACTS, PATIENCE
 
 SCREENSHOTS = ARTEFACTS / "screenshots"
+PHONE = {"width": 360, "height": 780}
 OUTSIDE = ARTEFACTS / "outside.txt"
 
 FLAGS = [
@@ -92,6 +93,28 @@ class Tab:
         """Problems nobody expected, and expectations nothing met."""
         missing = [f"did not come: {wanted}" for wanted in self.expected if not any(re.search(wanted, it) for it in self.problems)]
         return missing + [it for it in self.problems if not any(re.search(wanted, it) for wanted in self.expected)]
+
+    def expect_refusal(self, status: int) -> None:
+        """An answer with this status, and what Chromium's console says of one."""
+        self.expect(rf"^status {status}: ", rf"^console error: Failed to load resource: .*status of {status} ")
+
+    def looks(self, name: str) -> None:
+        """Screenshots on a desk and on a phone, light and dark. Nothing may be wider than the phone."""
+        desk = self.page.viewport_size
+        self.screenshot(f"{name}-desktop", "light", "dark")
+        self.page.set_viewport_size(PHONE)
+        self.screenshot(f"{name}-phone", "light", "dark")
+        self.fits()
+        self.page.set_viewport_size(desk)
+
+    def fits(self) -> None:
+        """Nothing of the page is beside the window."""
+        wide, window = self.page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
+        assert wide <= window, f"{self.page.url} is {wide} wide in a window of {window}"
+
+    def holds_session(self) -> bool:
+        """Whether this profile has a cookie of the load balancer's session."""
+        return any(cookie["name"].startswith("AWSELB") for cookie in self.context.cookies())
 
     def screenshot(self, name: str, *schemes: str) -> None:
         """The whole page as an artefact, once for each of `schemes` (`light`, `dark`)."""

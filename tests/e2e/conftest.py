@@ -8,6 +8,8 @@ import pytest
 from playwright.sync_api import sync_playwright
 
 from browser import Browser
+from dev import Dev, DevStack
+from signin import ADMIN, MEMBER, NO_GROUPS
 from stack import ARTEFACTS, Issuer, Stack
 
 EMAIL = "alice@example.com"
@@ -46,7 +48,7 @@ def no_secret_in_any_log(issuer, assertions, session_cookies):
     lines = [json.loads(line) for text in logs.values() for line in text.splitlines() if line.startswith("{")]
     assert any("status" in json.dumps(line) for line in lines), "no access line in any log: nothing was searched"
     assert issuer.minted | assertions | session_cookies, "no token was used: nothing was searched"
-    secrets_used = {EMAIL, SECRET_IN_QUERY} | session_cookies
+    secrets_used = {EMAIL, MEMBER, ADMIN, NO_GROUPS, SECRET_IN_QUERY} | session_cookies
     for token in issuer.minted | assertions:
         # The payload and the signature by themselves as well: a log that cuts tokens at their dots leaks too.
         secrets_used |= {token, *token.split(".")[1:]}
@@ -89,6 +91,37 @@ def fastapi(issuer, no_secret_in_any_log):
         COGNITO_AUTH_UPSTREAM_PRESET="fastapi",
         COGNITO_AUTH_PUBLIC_PATHS="/public/headers",
     )
+    yield stack
+    stack.stop()
+
+
+@pytest.fixture(scope="session")
+def dev(no_secret_in_any_log):
+    """The command with its built-in sample."""
+    process = Dev("sample")
+    yield process
+    assert process.stop() == 0
+
+
+@pytest.fixture
+def start_dev(no_secret_in_any_log):
+    """Starts the command otherwise; request it before `tab`, so that no page sees it end."""
+    started = []
+    yield lambda *arguments, **settings: started.append(Dev(*arguments, **settings)) or started[-1]
+    assert [process.stop() for process in started] == [0] * len(started)
+
+
+@pytest.fixture(scope="session")
+def dev_gradio(no_secret_in_any_log):
+    """As the README has it."""
+    stack = DevStack("gradio", "/config")
+    yield stack
+    stack.stop()
+
+
+@pytest.fixture(scope="session")
+def dev_streamlit(no_secret_in_any_log):
+    stack = DevStack("streamlit", "/_stcore/health")
     yield stack
     stack.stop()
 

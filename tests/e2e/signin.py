@@ -6,17 +6,9 @@ import urllib.parse
 
 from playwright.sync_api import Locator, Page, expect
 
-TROUBLES = [
-    "none",
-    "expired_access_token",
-    "expired_alb_token",
-    "wrong_load_balancer",
-    "wrong_client",
-    "tampered_signature",
-    "other_users_token",
-    "no_access_token",
-    "keys_down",
-]
+# The built-in personas.
+MEMBER, ADMIN = "ann.lee@example.com", "alex.admin@example.com"
+NO_GROUPS, NOT_VERIFIED = "dev@example.com", "guest@example.com"
 
 
 def switcher(page: Page) -> None:
@@ -29,17 +21,23 @@ def switcher(page: Page) -> None:
 
 
 def persona(page: Page, who: str) -> Locator:
-    """The form of one persona: by its name, as its button says it, or by its e-mail address."""
+    """The form of one persona: by its e-mail address, or by what stands over it."""
     expect(page.get_by_role("heading", level=1)).to_have_text("Sign in")
     forms = page.locator("form[action='/.dev/sign-in']")
     if "@" in who:
         return forms.filter(has=page.locator(f"input[name=email][value={json.dumps(who)}]")).first
-    return forms.filter(has=page.get_by_role("button", name=f"Sign in as {who}", exact=True))
+    return forms.filter(has=page.get_by_role("heading", name=who, exact=True))
 
 
 def sign_in(page: Page, who: str) -> None:
     """From the sign-in page, as the persona stands there."""
     submit(persona(page, who))
+
+
+def open_as(page: Page, url: str, who: str) -> None:
+    """Opens an address without a session, and signs in where that leads."""
+    page.goto(url)
+    sign_in(page, who)
 
 
 def sign_in_edited(
@@ -68,7 +66,6 @@ def submit(form: Locator) -> None:
 
 def set_trouble(page: Page, value: str) -> None:
     """Breaks what the load balancer hands on from now on, for the whole process. Stays on the switcher."""
-    assert value in TROUBLES, value
     switcher(page)
     form = page.locator("form[action='/.dev/trouble']")
     form.locator(f"input[name=trouble][value={value}]").check()

@@ -8,7 +8,6 @@ import json
 import os
 import pathlib
 import random
-import re
 import signal
 import socket
 import subprocess
@@ -114,14 +113,14 @@ class Issuer(Process):
 class App(Process):
     """An application on a port of its own. It is told where the proxy's keys will be."""
 
-    def __init__(self, name: str, proxy_port: int, ready_path: str):
-        self.port = free_port()
+    def __init__(self, name: str, script: str, proxy_url: str, ready_path: str, *, port: int | None = None):
+        self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.gates = pathlib.Path(tempfile.mkdtemp(prefix="gates-"))
         super().__init__(
             name,
-            self.command(f"{name}.py"),
-            AUTH_JWKS_URL=f"http://127.0.0.1:{proxy_port}/.auth/jwks.json",
+            self.command(script),
+            AUTH_JWKS_URL=f"{proxy_url}/.auth/jwks.json",
             E2E_GATES=str(self.gates),
             GRADIO_ANALYTICS_ENABLED="False",
             PYTHONUNBUFFERED="1",
@@ -185,35 +184,6 @@ class Proxy(Process):
         return int(line.split()[1]) * 1024
 
 
-class Dev(Process):
-    """The `dev` command, started as on a laptop: in a directory of its own, on loopback, without AWS.
-
-    The name of its log is one that conftest.py searches.
-    """
-
-    def __init__(self, name: str, *arguments: str, proxy_port: int | None = None, **settings: str):
-        self.directory = pathlib.Path(tempfile.mkdtemp(prefix="dev-"))
-        self.proxy_port = proxy_port or free_port()
-        settings = {
-            "COGNITO_AUTH_LISTEN": f"127.0.0.1:{self.proxy_port}",
-            "COGNITO_AUTH_ADMIN_LISTEN": f"127.0.0.1:{free_port()}",
-            "COGNITO_AUTH_LOG_FORMAT": "json",
-            "COGNITO_AUTH_LOG_LEVEL": "info,cognito_auth_proxy=trace",
-        } | settings
-        super().__init__(
-            f"{name}_dev_proxy",
-            [str(BINARY), "dev", "--port", str(free_port()), *arguments],
-            cwd=self.directory,
-            **settings,
-        )
-        # The first one printed is the page to open, whatever line it stands in.
-        first = self.wait_for(lambda: re.search(r"(http://[^\s\"]+)[\s\"]", self.log.read_text()), "first address")
-        self.url = first[1].rstrip("/")
-
-    def ready(self) -> None:
-        self.wait_for(lambda: answers(f"http://127.0.0.1:{self.proxy_port}/.auth/ready"), "ready")
-
-
 def command(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
     """Runs the binary to its end, with these settings and no others."""
     return subprocess.run(
@@ -233,7 +203,7 @@ class Stack:
     def __init__(self, name: str, issuer: Issuer, ready_path: str, **settings: str):
         port = free_port()
         self.issuer = issuer
-        self.app = (StreamlitApp if name == "streamlit" else App)(f"{name}_app", port, ready_path)
+        self.app = App(f"{name}_app", f"{name}_app.py", f"http://127.0.0.1:{port}", ready_path)
         self.app.ready()
         self.proxy = Proxy(f"{name}_proxy", issuer, self.app, port=port, **settings)
         self.proxy.ready()
