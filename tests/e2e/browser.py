@@ -121,8 +121,9 @@ class Tab:
         SCREENSHOTS.mkdir(parents=True, exist_ok=True)
         for scheme in schemes or ("light",):
             self.page.emulate_media(color_scheme=scheme)
-            self.page.screenshot(path=SCREENSHOTS / f"{name}-{scheme}.png", full_page=True)
-        self.page.emulate_media(color_scheme=None)
+            # Without animations: the colours of the other scheme would else still be fading out.
+            self.page.screenshot(path=SCREENSHOTS / f"{name}-{scheme}.png", full_page=True, animations="disabled")
+        self.page.emulate_media(color_scheme="null")
 
     def session_cookies(self) -> set[str]:
         """The values of every session cookie the load balancer gave this profile, those it took back as well."""

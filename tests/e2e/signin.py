@@ -77,8 +77,7 @@ def set_trouble(page: Page, value: str) -> None:
 def expect_signed_in(page: Page, email: str) -> None:
     """What the switcher says of the session; stays on it."""
     switcher(page)
-    expect(page.get_by_role("status")).to_contain_text("Signed in as")
-    expect(page.get_by_role("status").locator("strong")).to_have_text(email)
+    expect(page.get_by_role("status").filter(has_text="Signed in as").locator("strong")).to_have_text(email)
 
 
 def back_to_the_application(page: Page) -> None:
