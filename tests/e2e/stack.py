@@ -78,7 +78,12 @@ class Process:
                 raise AssertionError(f"{self.name} ended with {self.child.returncode}:\n{self.log.read_text()}")
             return question()
 
-        return eventually(asked, f"{self.name}: {what}")
+        try:
+            return eventually(asked, f"{self.name}: {what}")
+        except AssertionError:
+            # Nobody else knows of it yet, and it would outlive the run.
+            self.stop()
+            raise
 
     def stop(self) -> int:
         """Asks it to end, and returns the exit code."""
@@ -215,5 +220,6 @@ class Stack:
         return httpx.Client(base_url=self.url, headers=merged, timeout=PATIENCE)
 
     def stop(self) -> None:
-        self.proxy.stop()
+        # The application first: with it end the streams that clients still hold, for which the proxy would wait.
         self.app.stop()
+        self.proxy.stop()
