@@ -164,6 +164,12 @@ impl App {
         &self.asserter
     }
 
+    /// The policy in force, for explaining it.
+    #[must_use]
+    pub const fn policy(&self) -> &Arc<LiveAuthoriser> {
+        &self.policy
+    }
+
     /// The gateway, for measuring it without sockets.
     #[must_use]
     pub const fn gateway(&self) -> &Arc<Gateway> {

@@ -81,7 +81,8 @@ impl Words {
             401 => (
                 "Please sign in",
                 "You are not signed in, or your sign-in has expired. If signing in again leads back to this page, \
-                 sign out first: that ends what is left of the old sign-in.",
+                 sign out first: that ends what is left of the old sign-in. If that does not help either, tell the \
+                 application's owner the code below.",
                 WayOut::SignInAgain,
             ),
             403 if code == CROSS_SITE => (

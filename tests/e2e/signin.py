@@ -68,10 +68,13 @@ def set_trouble(page: Page, value: str) -> None:
     """Breaks what the load balancer hands on from now on, for the whole process. Stays on the switcher."""
     switcher(page)
     form = page.locator("form[action='/.dev/trouble']")
+    if not form.is_visible():
+        page.get_by_text("Make something go wrong").click()
     form.locator(f"input[name=trouble][value={value}]").check()
     with page.expect_navigation():
         form.get_by_role("button", name="Apply").click()
     expect(page.locator(f"input[name=trouble][value={value}]")).to_be_checked()
+    expect(form).to_be_visible(visible=value != "none")
 
 
 def expect_signed_in(page: Page, email: str) -> None:

@@ -72,6 +72,13 @@ async fn personas_get_what_the_policy_says_and_can_be_changed_on_the_spot() {
     let dev = Dev::start(upstream.address).await;
     let page = dev.send("GET /.dev/", &[]).await.text();
     assert!(page.matches(r#"name="persona""#).count() >= 4, "{page}");
+    for told in [
+        "The policy admits them: <code>group:data-team</code>",
+        "<code>admin-group:admins</code>",
+        "The policy refuses them",
+    ] {
+        assert!(page.contains(told), "{told} in {page}");
+    }
     for (email, groups, verified, status) in [
         ("ann@example.com", "data-team", "on", 200),
         ("root@example.com", "admins", "on", 200),
@@ -251,6 +258,7 @@ async fn what_was_typed_is_shown_as_text() {
     assert!(page.text().contains("&lt;script&gt;") && !page.text().contains("<script"), "{}", page.text());
     let policy = page.field("content-security-policy").unwrap();
     assert!(policy.contains("default-src 'none'") && !policy.contains("script-src"), "{policy}");
+    assert_eq!(page.field("referrer-policy"), Some("strict-origin"), "the application is not told of this page");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -37,7 +37,7 @@ impl Started<'_> {
         );
         let mut line = |name: &str, value: String| {
             // Writing into a text does not fail.
-            let _ = writeln!(text, "  {name:<14} {value}");
+            let _ = writeln!(text, "{}", format!("  {name:<14} {value}").trim_end());
         };
         let moved = if self.port.is_some() { String::new() } else { taken(balancer, ports::BALANCER) };
         line("load balancer", format!("http://{balancer}{moved}, stand-in; {}", self.without_session()));

@@ -206,6 +206,7 @@ fn balancer(
         cookie_name: development.config.logout.cookie_name.clone(),
         sign_out: sign_out(development),
         on_unauthenticated: options.on_unauthenticated,
+        policy: Arc::clone(app.policy()),
     };
     Ok(LoadBalancer::new(parts, app.address()?, before.tasks.clone(), before.end.clone())?)
 }

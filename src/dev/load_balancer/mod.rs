@@ -20,7 +20,7 @@ use std::{
 use bytes::Bytes;
 use http::{
     HeaderValue, Request, Response, StatusCode,
-    header::{COOKIE, HOST, LOCATION},
+    header::{HOST, LOCATION},
 };
 use http_body_util::{Either, Full};
 use hyper::body::Incoming;
@@ -36,6 +36,7 @@ use self::{
 };
 use super::{Fault, Issuer, KeyEndpoint, Personas, signers::uuid};
 use crate::{
+    authoriser::LiveAuthoriser,
     config::split_port,
     ingress::{Caller, Connection, LocalTarget, Received, hop_by_hop::TransferCoding},
     server::Answer,
@@ -77,6 +78,8 @@ pub struct Parts {
     pub sign_out: String,
     /// What happens without a session.
     pub on_unauthenticated: OnUnauthenticated,
+    /// The policy in force, for saying beforehand whom it admits. The proxy decides.
+    pub policy: Arc<LiveAuthoriser>,
 }
 
 /// The load balancer.
@@ -88,6 +91,7 @@ pub struct LoadBalancer {
     personas: Personas,
     sign_out: String,
     on_unauthenticated: OnUnauthenticated,
+    policy: Arc<LiveAuthoriser>,
     trouble: Switch,
 }
 
@@ -130,7 +134,7 @@ impl LoadBalancer {
         tunnels: TaskTracker,
         cut: CancellationToken,
     ) -> Result<Self, http::uri::InvalidUri> {
-        let Parts { issuer, keys, personas, cookie_name, sign_out, on_unauthenticated } = parts;
+        let Parts { issuer, keys, personas, cookie_name, sign_out, on_unauthenticated, policy } = parts;
         Ok(Self {
             way: Way::to(proxy, tunnels, cut)?,
             sessions: Sessions::new(cookie_name),
@@ -138,6 +142,7 @@ impl LoadBalancer {
             personas,
             sign_out,
             on_unauthenticated,
+            policy,
             trouble: Switch { active: watch::Sender::new(Active::default()), keys },
         })
     }
@@ -223,17 +228,12 @@ fn to_sign_in(request: &Request<Received>, port: u16) -> Response<Bytes> {
     response
 }
 
-/// HTTP/2 names the host in its target, and may split cookies over fields; behind a load balancer both are as in HTTP/1.1.
+/// HTTP/2 names the host in its target; behind a load balancer it is a field, as in HTTP/1.1.
 fn name_the_host(request: &mut Request<Received>) {
     let named = request.uri().authority().and_then(|authority| HeaderValue::from_str(authority.as_str()).ok());
     let fields = request.headers_mut();
     if let Some(host) = named.filter(|_| !fields.contains_key(HOST)) {
         fields.insert(HOST, host);
-    }
-    let cookies: Vec<&[u8]> = fields.get_all(COOKIE).iter().map(HeaderValue::as_bytes).collect();
-    if let (true, Ok(mut joined)) = (cookies.len() > 1, HeaderValue::from_bytes(&cookies.join(b"; ".as_slice()))) {
-        joined.set_sensitive(true);
-        fields.insert(COOKIE, joined);
     }
 }
 

@@ -4,6 +4,9 @@ use maud::{Markup, html};
 
 use super::{ON, PREFIX, Trouble};
 use crate::{
+    authenticator::Profile,
+    authoriser::Authoriser,
+    config::EmailAddress,
     dev::{Persona, Personas, User},
     ingress::LocalTarget,
     pages,
@@ -22,6 +25,8 @@ pub(super) struct SignIn<'a> {
     pub(super) trouble: Trouble,
     /// Path of the proxy's sign-out.
     pub(super) sign_out: &'a str,
+    /// The policy in force.
+    pub(super) policy: &'a Authoriser,
 }
 
 impl SignIn<'_> {
@@ -41,9 +46,9 @@ impl SignIn<'_> {
             p { "This page stands in for Cognito. Choose who to be: the load balancer's stand-in signs real tokens for them, \
                 and the proxy decides as it does in production." }
             div class="cards" {
-                @for (index, persona) in self.personas.iter().enumerate() { (card(index, persona, self.return_to)) }
-                (somebody_else(self.return_to))
+                @for (index, persona) in self.personas.iter().enumerate() { (self.card(index, persona)) }
             }
+            (somebody_else(self.return_to))
             (self.troubles())
         };
         pages::page("Sign in", &content)
@@ -60,60 +65,88 @@ impl SignIn<'_> {
         }
     }
 
-    fn troubles(&self) -> Markup {
+    fn card(&self, index: usize, persona: &Persona) -> Markup {
+        let User { email, email_verified, name, groups, .. } = &persona.user;
+        let name = name.as_deref().unwrap_or(email);
         html! {
-            section aria-labelledby="trouble" {
-              form class="card" method="post" action={ (PREFIX) "/trouble" } {
-                h2 id="trouble" { "What goes wrong" }
-                fieldset aria-labelledby="trouble" {
-                    p { "See each refusal as your users would. It lasts until you choose another, for everybody." }
-                    @for trouble in Trouble::ALL {
-                        @let words = trouble.words();
-                        label class="choice" {
-                            input type="radio" name="trouble" value=(words.value) checked[trouble == self.trouble];
-                            span { (words.label) small { (words.effect) } }
-                        }
+            form class="card" method="post" action={ (PREFIX) "/sign-in" } {
+                h2 { (persona.label) }
+                p {
+                    (name) br;
+                    (email) @if !email_verified { span class="bad" { " (not verified)" } }
+                    br;
+                    span class="soft" { @if groups.is_empty() { "No groups" } @else { "Groups: " (groups.join(", ")) } }
+                }
+                p class="soft" {
+                    @match self.policy.grant(&profile(&persona.user)) {
+                        Some(grant) => { "The policy admits them: " code { (grant) } },
+                        None => { "The policy refuses them" },
                     }
                 }
+                input type="hidden" name="persona" value=(index);
                 (hidden_return(self.return_to))
-                p class="actions" { button type="submit" { "Apply" } }
-              }
+                details {
+                    summary { "Change e-mail and groups" }
+                    (fields(&index.to_string(), Some(&persona.user)))
+                }
+                button type="submit" { "Sign in as " (name) }
             }
         }
     }
-}
 
-fn card(index: usize, persona: &Persona, return_to: &LocalTarget) -> Markup {
-    let User { email, email_verified, name, groups, .. } = &persona.user;
-    let name = name.as_deref().unwrap_or(email);
-    html! {
-        form class="card" method="post" action={ (PREFIX) "/sign-in" } {
-            h2 { (persona.label) }
-            p {
-                (name) br;
-                (email) @if !email_verified { span class="bad" { " (not verified)" } }
-                br;
-                span class="soft" { @if groups.is_empty() { "No groups" } @else { "Groups: " (groups.join(", ")) } }
+    fn troubles(&self) -> Markup {
+        html! {
+            section {
+                details class="card" open[self.trouble != Trouble::None] {
+                    summary { "Make something go wrong" }
+                    form method="post" action={ (PREFIX) "/trouble" } {
+                        fieldset {
+                            legend { "See each refusal as your users would. It lasts until you choose another, for everybody." }
+                            @for trouble in Trouble::ALL {
+                                @let words = trouble.words();
+                                label class="choice" {
+                                    input type="radio" name="trouble" value=(words.value) checked[trouble == self.trouble];
+                                    span { (words.label) small { (words.effect) } }
+                                }
+                            }
+                        }
+                        (hidden_return(self.return_to))
+                        p class="actions" { button type="submit" { "Apply" } }
+                    }
+                }
             }
-            input type="hidden" name="persona" value=(index);
-            (hidden_return(return_to))
-            details {
-                summary { "Change e-mail and groups" }
-                (fields(&index.to_string(), Some(&persona.user)))
-            }
-            button type="submit" { "Sign in as " (name) }
         }
     }
 }
 
 fn somebody_else(return_to: &LocalTarget) -> Markup {
     html! {
-        form class="card" method="post" action={ (PREFIX) "/sign-in" } {
-            h2 { "Somebody else" }
-            (hidden_return(return_to))
-            (fields("new", None))
-            button type="submit" { "Sign in as this user" }
+        section aria-labelledby="somebody-else" {
+            form class="card" method="post" action={ (PREFIX) "/sign-in" } {
+                h2 id="somebody-else" { "Somebody else" }
+                (hidden_return(return_to))
+                (fields("new", None))
+                p class="actions" { button type="submit" { "Sign in as this user" } }
+            }
         }
+    }
+}
+
+/// What the policy is asked about.
+fn profile(user: &User) -> Profile {
+    let User { sub, email, email_verified, username, name, given_name, family_name, groups } = user.clone();
+    Profile {
+        subject: sub,
+        client: String::new(),
+        email_address: EmailAddress::parse(&email).ok(),
+        email: Some(email),
+        email_verified: Some(email_verified),
+        username: Some(username),
+        name,
+        given_name,
+        family_name,
+        groups,
+        expires_at: 0,
     }
 }
 
@@ -127,7 +160,9 @@ fn fields(scope: &str, user: Option<&User>) -> Markup {
     html! {
         div class="field" {
             label for={ "email-" (scope) } { "E-mail" }
-            input id={ "email-" (scope) } name="email" type="email" autocomplete="off" required value=[user.map(|user| &user.email)];
+            // Not of type `email`: addresses that browsers refuse are worth a try.
+            input id={ "email-" (scope) } name="email" inputmode="email" autocomplete="off" spellcheck="false" required
+                value=[user.map(|user| &user.email)];
         }
         div class="field" {
             label for={ "groups-" (scope) } { "Groups, separated by commas" }
@@ -148,6 +183,7 @@ pub(super) fn message(title: &str, advice: &str) -> String {
             div class="words" {
                 h1 { (title) }
                 p { (advice) }
+                p class="actions" { a class="quiet" href={ (PREFIX) "/" } { "Sign-in page of dev" } }
             }
         },
     )

@@ -6,7 +6,8 @@ use bytes::Bytes;
 use http::{
     HeaderMap, HeaderValue, Method, Request, Response, StatusCode,
     header::{
-        CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, LOCATION, SET_COOKIE, X_CONTENT_TYPE_OPTIONS,
+        CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, LOCATION, REFERRER_POLICY, SET_COOKIE,
+        X_CONTENT_TYPE_OPTIONS,
     },
 };
 use http_body_util::{BodyExt, Limited};
@@ -69,6 +70,7 @@ impl LoadBalancer {
             return_to,
             trouble: self.trouble.active().trouble,
             sign_out: &self.sign_out,
+            policy: &self.policy.load(),
         };
         html_page(StatusCode::OK, page.render())
     }
@@ -148,6 +150,8 @@ pub(super) fn html_page(status: StatusCode, text: String) -> Response<Bytes> {
     fields.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
     fields.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     fields.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    // The application is not to see where its user comes from; `no-referrer` would make the `Origin` of forms null.
+    fields.insert(REFERRER_POLICY, HeaderValue::from_static("strict-origin"));
     // Its forms are answered with redirects to the application, which may lead anywhere, and browsers apply
     // `form-action` to these too.
     fields.insert(CONTENT_SECURITY_POLICY, crate::pages::form_security_policy("http: https:"));

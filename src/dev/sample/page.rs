@@ -117,11 +117,10 @@ fn who(header: &HeaderName, statement: &Statement) -> Markup {
             Statement::Verified(claims) => {
                 p { "Hello, " strong { (display_name(claims)) } ". "
                     span class="good" { "The signature of " code { (header) } " is verified." } }
-                table {
-                    caption { "Claims" }
-                    @for (name, value) in claims {
-                        tr { th scope="row" { (name) } td { (claim(value)) } }
-                    }
+                (claims_table("What it says of you", claims.iter().filter(|(name, _)| is_of_the_user(name))))
+                details {
+                    summary { "What else it says" }
+                    (claims_table("Of the statement itself", claims.iter().filter(|(name, _)| !is_of_the_user(name))))
                 }
             }
         }
@@ -132,7 +131,10 @@ fn received(header: &HeaderName, fields: &HeaderMap) -> Markup {
     html! {
         table {
             caption { (fields.len()) " header fields" }
-            @for (name, value) in fields {
+            // What everything depends on comes first.
+            @for (name, value) in fields.iter().filter(|(name, _)| *name == header).chain(
+                fields.iter().filter(|(name, _)| *name != header)
+            ) {
                 tr {
                     th scope="row" { (name) }
                     td { @if name == header || is_token(value) { (shortened(value)) } @else { (lossy(value)) } }
@@ -140,6 +142,22 @@ fn received(header: &HeaderName, fields: &HeaderMap) -> Markup {
             }
         }
     }
+}
+
+fn claims_table<'a>(caption: &str, claims: impl Iterator<Item = (&'a String, &'a Value)>) -> Markup {
+    html! {
+        table {
+            caption { (caption) }
+            @for (name, value) in claims {
+                tr { th scope="row" { (name) } td { (claim(value)) } }
+            }
+        }
+    }
+}
+
+/// Whether a claim tells a reader who they are, to the application.
+fn is_of_the_user(claim: &str) -> bool {
+    matches!(claim, "email" | "email_verified" | "groups" | "is_admin" | "name" | "sub")
 }
 
 /// The best name a person would recognise.

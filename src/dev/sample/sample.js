@@ -74,7 +74,7 @@ byId("upload").addEventListener("submit", (event) => {
   request.upload.addEventListener("progress", ({ loaded, total }) => { progress.value = total ? loaded / total : 1; });
   request.addEventListener("loadend", () => {
     progress.hidden = true;
-    if (request.status === 0) say("upload-state", "The connection was lost", "bad");
+    if (request.status === 0) say("upload-state", "Not sent: the connection was lost, or your session has ended. Load the page again.", "bad");
     else say("upload-state", `${file.name}: ${outcome(request)}`, request.status === 200 ? "good" : "bad");
   });
   request.open("POST", "/upload");
