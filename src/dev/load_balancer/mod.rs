@@ -5,6 +5,7 @@
 
 mod forward;
 mod headers;
+mod host;
 mod pages;
 mod session;
 mod sign_in;
@@ -18,10 +19,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{
-    HeaderValue, Request, Response, StatusCode,
-    header::{HOST, LOCATION},
-};
+use http::{HeaderValue, Request, Response, StatusCode, header::LOCATION};
 use http_body_util::{Either, Full};
 use hyper::body::Incoming;
 use tokio::sync::watch;
@@ -37,7 +35,6 @@ use self::{
 use super::{Fault, Issuer, KeyEndpoint, Personas, signers::uuid};
 use crate::{
     authoriser::LiveAuthoriser,
-    config::split_port,
     ingress::{Caller, Connection, LocalTarget, Received, hop_by_hop::TransferCoding},
     server::Answer,
 };
@@ -148,8 +145,8 @@ impl LoadBalancer {
     }
 
     async fn respond(&self, mut request: Request<Received>, connection: Connection) -> Response<Content> {
-        name_the_host(&mut request);
-        let Some(port) = loopback_port(&request) else {
+        host::name(&mut request);
+        let Some(port) = host::loopback_port(&request) else {
             return own(refusal(
                 StatusCode::MISDIRECTED_REQUEST,
                 "Not this address",
@@ -226,27 +223,6 @@ fn to_sign_in(request: &Request<Received>, port: u16) -> Response<Bytes> {
     response.headers_mut().insert(LOCATION, location);
     response.headers_mut().insert(http::header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
-}
-
-/// HTTP/2 names the host in its target; behind a load balancer it is a field, as in HTTP/1.1.
-fn name_the_host(request: &mut Request<Received>) {
-    let named = request.uri().authority().and_then(|authority| HeaderValue::from_str(authority.as_str()).ok());
-    let fields = request.headers_mut();
-    if let Some(host) = named.filter(|_| !fields.contains_key(HOST)) {
-        fields.insert(HOST, host);
-    }
-}
-
-/// The port in a `Host` of this machine. Any other name was made to lead here by somebody else (DNS rebinding): their page
-/// could read what is served here.
-fn loopback_port(request: &Request<Received>) -> Option<u16> {
-    let mut hosts = request.headers().get_all(HOST).iter();
-    let (Some(host), None) = (hosts.next(), hosts.next()) else { return None };
-    let (host, port) = split_port(host.to_str().ok()?)?;
-    let named_in_target = request.uri().authority().map(http::uri::Authority::as_str);
-    let same = named_in_target.is_none_or(|named| split_port(named) == Some((host.clone(), port)));
-    let local = host == "localhost" || host.ends_with(".localhost") || host == "127.0.0.1" || host == "[::1]";
-    (same && local).then(|| port.unwrap_or(80))
 }
 
 fn now() -> u64 {
