@@ -12,6 +12,9 @@ use crate::support::{
 
 const SCRIPT: (&str, &str) = ("Accept", "application/json");
 
+/// Held by a test whose `dev` looks at the usual ports, which are the same for all.
+static USUAL_PORTS: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
 fn assert_refused(ended: &Ended, code: i32, told: &str) {
     assert_eq!((ended.code, ended.stdout.as_str()), (Some(code), ""), "{}", ended.stderr);
     assert!(ended.stderr.lines().any(|line| line.starts_with(told)), "{told:?} in {}", ended.stderr);
@@ -65,6 +68,7 @@ async fn without_an_application_there_is_a_sample_of_one() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_port_that_is_taken_is_another_one_unless_it_was_asked_for() {
+    let _alone = USUAL_PORTS.lock().await;
     // Whoever has these ports, they are taken now.
     let _taken: Vec<_> = [4430, 8080, 9090].map(|port| std::net::TcpListener::bind(("127.0.0.1", port))).into();
     let upstream = Upstream::start().await;
@@ -83,6 +87,7 @@ async fn a_port_that_is_taken_is_another_one_unless_it_was_asked_for() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_applications_port_is_left_to_it() {
+    let _alone = USUAL_PORTS.lock().await;
     // Not running yet, and where the proxy or the stand-in would be.
     for port in [4430, 8080, 9090] {
         let dev = Dev::run_exactly(&["--upstream", &format!("http://localhost:{port}")], &[], &[]).await;
