@@ -28,7 +28,7 @@ pub use forwarded::{Connection, Forwarded};
 pub use headers::ClaimedNames;
 pub use local_target::LocalTarget;
 pub use presented::{Field, Presented};
-pub use received::{Lingering, Received};
+pub use received::Received;
 pub use request_id::{REQUEST_ID, RequestIds};
 pub use route::{Endpoint, PublicRoute, Route, Routes};
 pub use upgrade::Handshake;

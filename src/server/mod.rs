@@ -29,7 +29,7 @@ use tracing::{debug, warn};
 pub use drain::{Phase, Stage};
 pub use listener::bind;
 
-use crate::ingress::{Connection, Lingering, Received};
+use crate::ingress::{Connection, Received};
 
 /// How much of a head is read at all: more than `ingress` admits, so that what is too large is refused there, in words.
 const MAX_HEAD: usize = 128 * 1024;
@@ -129,9 +129,9 @@ impl Server {
         let local = stream.local_addr().unwrap_or(local);
         let spoken = Arc::new(AtomicBool::new(false));
         let speaking = Arc::clone(&spoken);
-        let lingering = Lingering { tasks: self.connections.clone(), cut: self.ends.cut.clone() };
+        let tasks = self.connections.clone();
         let service = service_fn(move |request| {
-            let request = Received::take(request, &lingering);
+            let request = Received::take(request, &tasks);
             speaking.store(true, Ordering::Relaxed);
             let answer = Arc::clone(&answer);
             async move { Ok::<_, Infallible>(answer.answer(request, Connection { peer, local }).await) }

@@ -13,7 +13,7 @@ use tokio::{
 };
 use tokio_util::task::TaskTracker;
 
-use super::{UpstreamError, pool::Connection};
+use super::{UpstreamError, hearing::Hearing, pool::Connection};
 use crate::config::{self, UpstreamAddress};
 
 /// The most fields an answer may have.
@@ -41,11 +41,11 @@ impl Connector {
                     let stream = TcpStream::connect((host.trim_matches(['[', ']']), *port)).await;
                     let stream = stream.map_err(UpstreamError::Connect)?;
                     stream.set_nodelay(true).map_err(UpstreamError::Connect)?;
-                    self.drive(TokioIo::new(stream)).await
+                    self.drive(TokioIo::new(Hearing::new(stream))).await
                 }
                 UpstreamAddress::Unix(path) => {
                     let stream = UnixStream::connect(path).await.map_err(UpstreamError::Connect)?;
-                    self.drive(TokioIo::new(stream)).await
+                    self.drive(TokioIo::new(Hearing::new(stream))).await
                 }
             }
         };

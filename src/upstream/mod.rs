@@ -3,6 +3,7 @@
 mod answer;
 pub mod assertion;
 mod connector;
+mod hearing;
 mod outbound;
 mod pool;
 mod tunnel;

@@ -214,6 +214,35 @@ async fn an_application_that_answers_early_and_hangs_up_is_still_heard() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_early_answer_is_heard_though_the_rest_of_the_upload_breaks_the_connection() {
+    let length = "5000000";
+    for (number, expect) in [&[][..], &[("Expect", "100-continue")]].into_iter().cycle().take(30).enumerate() {
+        let fields = [&[("Content-Length", length)], expect].concat();
+        let application = Application::listen().await;
+        let proxy = Setup::in_front_of(&application.url()).await.start().await;
+        let mut client = signed_in(&proxy, "PUT /huge", &fields).await;
+        let mut app = application.accept().await;
+        app.request().await;
+        if !expect.is_empty() {
+            assert!(client.head_text().await.starts_with("HTTP/1.1 100 "), "the application reads, so it is asked for");
+        }
+        let sending = TaskTracker::new().spawn(async move {
+            client.send(vec![b'x'; 5_000_000]).await;
+            client
+        });
+        app.exactly(100_000).await;
+        app.send("HTTP/1.1 413 Content Too Large\r\ncontent-length: 9\r\n\r\ntoo large").await;
+        // Closing with much unread resets the connection while the proxy writes.
+        drop(app);
+        let mut client = sending.await.unwrap();
+        let answer = client.answer().await;
+        assert_eq!((answer.status, answer.text().as_str()), (413, "too large"), "time {number}");
+        // And nothing of it is in the way of the next request.
+        assert_eq!(proxy.send("GET /.auth/health", &[]).await.status, 200);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_connection_with_an_unfinished_upload_is_not_used_for_the_next_request() {
     let (application, proxy, mut client, mut app) = begun("POST /up", &[("Content-Length", "40")]).await;
     client.send("unfinished").await;

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use http::{
     HeaderMap, HeaderName, HeaderValue,
-    header::{SET_COOKIE, UPGRADE},
+    header::{EXPECT, SET_COOKIE, UPGRADE},
 };
 
 use crate::{
@@ -21,6 +21,8 @@ const TRACE_ID: HeaderName = HeaderName::from_static("x-amzn-trace-id");
 pub(super) fn dress(fields: &mut HeaderMap, connection: Connection, seconds_since_1970: u64) {
     let upgrade = fields.get(UPGRADE).cloned();
     hop_by_hop::remove(fields);
+    // Answered at this hop, which reads the body before it is asked for.
+    fields.remove(EXPECT);
     if let Some(upgrade) = upgrade {
         ask_for(upgrade, fields);
     }

@@ -96,8 +96,8 @@ impl SignIn<'_> {
 
     fn troubles(&self) -> Markup {
         html! {
-            section {
-                details class="card" open[self.trouble != Trouble::None] {
+            div class="notice" {
+                details open[self.trouble != Trouble::None] {
                     summary { "Make something go wrong" }
                     form method="post" action={ (PREFIX) "/trouble" } {
                         fieldset {

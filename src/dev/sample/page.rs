@@ -83,7 +83,7 @@ fn echo() -> Markup {
                 button { "Send" }
             }
             p data-live hidden { span id="echo-state" role="status" { "Connecting" } }
-            ol id="echo-log" role="log" aria-label="What came back" data-live hidden {}
+            div role="log" aria-label="What came back" data-live hidden { ol id="echo-log" {} }
         }
     }
 }

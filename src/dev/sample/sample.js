@@ -30,7 +30,8 @@ const connect = () => {
   address.protocol = address.protocol === "https:" ? "wss:" : "ws:";
   say("echo-state", "Connecting");
   sent.length = 0;
-  socket = new WebSocket(address);
+  const opened = new WebSocket(address);
+  socket = opened;
   socket.addEventListener("open", () => say("echo-state", "Connected", "good"));
   socket.addEventListener("message", ({ data }) => {
     const line = document.createElement("li");
@@ -38,7 +39,10 @@ const connect = () => {
     byId("echo-log").append(line);
     if (byId("echo-log").childElementCount > 4) byId("echo-log").firstElementChild.remove();
   });
-  socket.addEventListener("close", () => say("echo-state", "Closed; sending connects again", "bad"));
+  socket.addEventListener("close", () => {
+    // That of an earlier one may come late.
+    if (socket === opened) say("echo-state", "Closed; sending connects again", "bad");
+  });
 };
 
 const send = (text) => {
@@ -51,7 +55,10 @@ byId("echo").addEventListener("submit", (event) => {
   const { value } = byId("echo-text");
   if (socket.readyState > WebSocket.OPEN) connect();
   if (socket.readyState === WebSocket.OPEN) send(value);
-  else socket.addEventListener("open", () => send(value), { once: true });
+  else {
+    socket.addEventListener("open", () => { send(value); byId("echo-text").value = ""; }, { once: true });
+    return;
+  }
   byId("echo-text").value = "";
 });
 connect();
