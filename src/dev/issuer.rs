@@ -5,10 +5,12 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::signers::{AlbSigner, PoolSigner, SignerError, TokenShape, uuid};
+use super::{
+    claims::{AccessHeader, AccessPayload, AlbHeader, AlbPayload, groups_claim, json_text},
+    signers::{AlbSigner, PoolSigner, SignerError, TokenShape, uuid},
+};
 
 /// How long an ALB token lives, in seconds.
 pub(super) const DATA_LIFE: u64 = 120;
@@ -323,69 +325,6 @@ impl std::fmt::Debug for Issuer {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.debug_struct("Issuer").field("parties", &self.parties).finish_non_exhaustive()
     }
-}
-
-#[derive(Serialize)]
-struct AlbHeader<'a> {
-    typ: &'a str,
-    kid: &'a str,
-    alg: &'a str,
-    iss: &'a str,
-    client: &'a str,
-    signer: &'a str,
-    exp: u64,
-}
-
-#[derive(Serialize)]
-struct AlbPayload<'a> {
-    sub: &'a str,
-    email_verified: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    name: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    given_name: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    family_name: Option<&'a str>,
-    email: &'a str,
-    username: &'a str,
-    #[serde(flatten)]
-    groups: BTreeMap<&'a str, &'a [String]>,
-    exp: u64,
-    iss: &'a str,
-}
-
-#[derive(Serialize)]
-struct AccessHeader<'a> {
-    kid: &'a str,
-    alg: &'a str,
-}
-
-#[derive(Serialize)]
-struct AccessPayload<'a> {
-    sub: &'a str,
-    #[serde(flatten)]
-    groups: BTreeMap<&'a str, &'a [String]>,
-    iss: &'a str,
-    version: u8,
-    client_id: &'a str,
-    origin_jti: &'a str,
-    token_use: &'a str,
-    scope: &'a str,
-    auth_time: u64,
-    exp: u64,
-    iat: u64,
-    jti: &'a str,
-    username: &'a str,
-}
-
-/// Absent, not empty, for a user without groups.
-fn groups_claim<'a>(claim: &'a str, groups: &'a [String]) -> BTreeMap<&'a str, &'a [String]> {
-    if groups.is_empty() { BTreeMap::new() } else { BTreeMap::from([(claim, groups)]) }
-}
-
-#[expect(clippy::expect_used, reason = "these types have string keys and nothing that can fail")]
-fn json_text(value: &impl Serialize) -> String {
-    serde_json::to_string(value).expect("JSON text")
 }
 
 #[expect(clippy::expect_used, reason = "without random numbers there would be no issuer")]

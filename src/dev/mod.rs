@@ -3,6 +3,7 @@
 //! Tests, benches, examples and the `dev` command use the same code, so there is one idea of what such a token is.
 //! Nothing here takes part in a request of production.
 
+mod claims;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod issuer;

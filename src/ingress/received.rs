@@ -46,16 +46,14 @@ impl Received {
     /// not the connection.
     #[must_use]
     pub fn take(request: Request<Incoming>, tasks: &TaskTracker) -> Request<Self> {
-        let one_a_connection = request.version() < Version::HTTP_2;
-        let unasked = request.headers().contains_key(EXPECT);
-        request.map(|incoming| {
-            let rest = match (one_a_connection && !incoming.is_end_stream(), unasked) {
-                (false, _) => Rest::Left,
-                (true, false) => Rest::ReadOn(tasks.clone()),
-                (true, true) => Rest::Unasked(tasks.clone()),
-            };
-            Self { incoming: Some(incoming), rest }
-        })
+        let rest = if request.body().is_end_stream() || request.version() == Version::HTTP_2 {
+            Rest::Left
+        } else if request.headers().contains_key(EXPECT) {
+            Rest::Unasked(tasks.clone())
+        } else {
+            Rest::ReadOn(tasks.clone())
+        };
+        request.map(|incoming| Self { incoming: Some(incoming), rest })
     }
 }
 
