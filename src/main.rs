@@ -29,6 +29,9 @@ enum Command {
     Run(Settings),
     /// Everything on this machine, without AWS: a stand-in for the load balancer with a sign-in page, in front of the real
     /// proxy, in front of your application or a built-in sample. The first address it prints is the page to open.
+    ///
+    /// Where the proxy listens and whose tokens are good (alb.*, cognito.*, identity.issuers) is decided here; every other
+    /// setting counts as in production, and is refused as in production. Loopback only, keys in memory only.
     Dev(DevArguments),
     /// Loads configuration and policy, prints every problem, then the effective settings. Exits 0, or 64.
     Check(Settings),
@@ -36,11 +39,10 @@ enum Command {
     Healthcheck(Settings),
 }
 
-/// `server.listen` and `server.admin_listen` are on loopback here, and `alb.*`, `cognito.*`, `identity.issuers` and
-/// `dev.mode` are the stand-ins'; every other setting counts as in production.
 #[derive(Debug, Args)]
 struct DevArguments {
-    /// Where your application listens: http://host:port or unix:/path (upstream.url); without one, a sample is served
+    /// Where your application listens: http://host:port or unix:/path (upstream.url); a sample is served where none is
+    /// configured
     #[arg(long, value_name = "URL")]
     upstream: Option<String>,
     /// TOML file with settings [env: COGNITO_AUTH_PROXY_CONFIG; else /etc/cognito-auth-proxy/config.toml if it exists]
