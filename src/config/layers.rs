@@ -1,5 +1,5 @@
-//! Merges the layers: defaults ← file ← environment ← flags and commands. Every unknown name and every wrong type is reported, and
-//! each value keeps the layer it came from.
+//! Merges the layers: defaults ← file ← environment ← flags ← what a command decides. Every unknown name and every wrong
+//! type is reported, and each value keeps the layer it came from.
 
 use std::{
     collections::BTreeMap,
