@@ -12,13 +12,14 @@ use crate::{
     admin::Admin,
     authenticator::{Authenticator, SetupError},
     authoriser::{self, Initial, LiveAuthoriser, PolicyError, PolicyOrigin},
-    config::{self, AdminListener, Config, Credentials, Drain},
+    config::{self, AdminListener, Config, Credentials, Drain, Limits},
     endpoints::{Endpoints, Logout, Relogins},
     gateway::Gateway,
     ingress::{Hygiene, RequestIds, Routes},
+    metrics::Metrics,
     readiness::Readiness,
     rejection::Refusals,
-    server::{self, Ends, Server, Stage},
+    server::{self, Ends, Server, Stage, Terms},
     upstream::{
         Upstream, UpstreamTasks,
         assertion::{Asserter, AssertionError},
@@ -65,6 +66,8 @@ pub struct App {
     asserter: Arc<Asserter>,
     policy: Arc<LiveAuthoriser>,
     policy_origin: PolicyOrigin,
+    metrics: Arc<Metrics>,
+    limits: Limits,
     stage: Stage,
     drain: Drain,
     keep_alive_timeout: Duration,
@@ -125,6 +128,7 @@ impl App {
             warn!(detail = warning.as_str(), "weakened or doubtful setting");
         }
         let tasks = Tasks::default();
+        let metrics = Arc::new(Metrics::default());
         let stage = Stage::default();
         let asserter = Arc::new(Asserter::from_config(&config.assertion)?);
         let Initial { live, origin } = authoriser::initial(&config.authoriser)?;
@@ -132,12 +136,14 @@ impl App {
         let (gateway, endpoints) = gateway(config, &asserter, &live, (&stage, &tasks))?;
         Ok(Self {
             gateway: Arc::new(gateway),
-            admin: Arc::new(Admin::new(endpoints)),
+            admin: Arc::new(Admin::new(endpoints, Arc::clone(&metrics))),
+            metrics,
             listeners,
             asserter,
             policy: live,
             policy_origin: origin,
             stage,
+            limits: config.limits.clone(),
             drain: config.server.drain,
             keep_alive_timeout: config.server.keep_alive_timeout,
             tasks,
@@ -186,10 +192,15 @@ impl App {
             version = env!("CARGO_PKG_VERSION"),
             "serving"
         );
+        let terms = Terms {
+            keep_alive_timeout: self.keep_alive_timeout,
+            limits: self.limits.connections,
+            metrics: self.metrics,
+        };
         if let Some(listener) = self.listeners.admin {
             // It answers until the very end, and nobody waits for its connections.
             let ends = Ends { stop_accepting: stop_background.clone(), cut: stop_background.clone() };
-            let server = Server::new(self.keep_alive_timeout, background.clone(), ends);
+            let server = Server::new(&terms, background.clone(), ends);
             background.spawn(async move { server.serve(listener, self.admin).await });
         }
         match self.policy_origin {
@@ -199,7 +210,7 @@ impl App {
             PolicyOrigin::Configuration => {}
         }
         let ends = Ends { stop_accepting: stop_accepting.clone(), cut: cut.clone() };
-        let server = Server::new(self.keep_alive_timeout, open.clone(), ends);
+        let server = Server::new(&terms, open.clone(), ends);
         let accepting = background.spawn(async move { server.serve(self.listeners.main, self.gateway).await });
         stop.await;
         tokio::select! {

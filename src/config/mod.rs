@@ -19,6 +19,7 @@ mod raw;
 mod secret;
 mod sections;
 mod signing_key;
+mod size;
 mod suggestion;
 mod values;
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use http::Method;
 use percent_encoding::percent_decode_str;
 
-use crate::config::ReservedPrefix;
+use crate::config::PathPrefix;
 
 /// Proof that the route table lets a path through without any user. Made only by [`Routes::classify`].
 ///
@@ -54,7 +54,7 @@ pub enum Endpoint {
 /// The table of routes.
 #[derive(Debug)]
 pub struct Routes {
-    reserved: ReservedPrefix,
+    reserved: PathPrefix,
     public: BTreeSet<String>,
 }
 
@@ -62,7 +62,7 @@ impl Routes {
     /// `public` holds canonical paths; only a request for exactly these bytes matches, so a path that some server might
     /// read in two ways is never public.
     #[must_use]
-    pub const fn new(reserved: ReservedPrefix, public: BTreeSet<String>) -> Self {
+    pub const fn new(reserved: PathPrefix, public: BTreeSet<String>) -> Self {
         Self { reserved, public }
     }
 
@@ -112,7 +112,7 @@ const MOST_LAYERS: usize = 4;
 
 /// Whether some server might read `path` as one under `reserved`: after any number of decodings, with backslashes as
 /// slashes, without parameters, empty or dot segments. A path that is still encoded after [`MOST_LAYERS`] might.
-fn could_mean(path: &str, reserved: &ReservedPrefix) -> bool {
+fn could_mean(path: &str, reserved: &PathPrefix) -> bool {
     if !path.contains(['%', '\\', ';']) && !path.contains("//") && !path.contains("/.") {
         return false;
     }
@@ -131,7 +131,7 @@ fn could_mean(path: &str, reserved: &ReservedPrefix) -> bool {
 }
 
 /// Whether walking along `path` is at or under `reserved` at any step: servers disagree on what `..` takes away.
-fn passes_through(path: &str, reserved: &ReservedPrefix) -> bool {
+fn passes_through(path: &str, reserved: &PathPrefix) -> bool {
     let mut walked = String::with_capacity(path.len() + 1);
     for segment in path.split(['/', '\\']) {
         match segment.split(';').next().unwrap_or_default() {
@@ -157,7 +157,7 @@ mod tests {
 
     fn routes() -> Routes {
         let public = ["/", "/logo.png", "/open/door"].map(str::to_owned).into();
-        Routes::new(ReservedPrefix::parse("/.auth").unwrap(), public)
+        Routes::new(PathPrefix::parse("/.auth").unwrap(), public)
     }
 
     #[test]

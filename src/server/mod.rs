@@ -29,16 +29,17 @@ use tracing::{debug, warn};
 pub use drain::{Phase, Stage};
 pub use listener::bind;
 
-use crate::ingress::{Connection, Received};
+use crate::{
+    config::ConnectionLimits,
+    ingress::{Connection, Received},
+    metrics::Metrics,
+};
 
 /// How much of a head is read at all: more than `ingress` admits, so that what is too large is refused there, in words.
 const MAX_HEAD: usize = 128 * 1024;
 
 /// How many fields are read at all; `ingress` admits fewer.
 const MAX_FIELDS: usize = 400;
-
-/// The most requests at a time on one HTTP/2 connection.
-const MAX_STREAMS: u32 = 250;
 
 /// How long the accept loop rests when the system has no file descriptor left.
 const ACCEPT_REST: Duration = Duration::from_millis(100);
@@ -56,7 +57,18 @@ pub trait Answer: Send + Sync + 'static {
     ) -> impl Future<Output = Response<Self::Body>> + Send;
 }
 
-/// One listener and how its connections are treated.
+/// How the connections of a listener are treated.
+#[derive(Debug, Clone)]
+pub struct Terms {
+    /// How long a connection may be idle, or wait for its first request.
+    pub keep_alive_timeout: Duration,
+    /// Numbers and times.
+    pub limits: ConnectionLimits,
+    /// Where it is counted that a limit stopped somebody.
+    pub metrics: Arc<Metrics>,
+}
+
+/// One listener and its connections.
 #[derive(Debug, Clone)]
 pub struct Server {
     builder: auto::Builder<TaskExecutor>,
@@ -79,7 +91,8 @@ impl Server {
     /// HTTP/1.1 also when idle, or when a request head is not complete, for so long. On HTTP/2 that is the interval of
     /// pings: a connection stays while its peer answers them.
     #[must_use]
-    pub fn new(keep_alive_timeout: Duration, connections: TaskTracker, ends: Ends) -> Self {
+    pub fn new(terms: &Terms, connections: TaskTracker, ends: Ends) -> Self {
+        let keep_alive_timeout = terms.keep_alive_timeout;
         let mut builder = auto::Builder::new(TaskExecutor { tasks: connections.clone(), cut: ends.cut.clone() });
         builder
             .http1()
@@ -90,7 +103,7 @@ impl Server {
         builder
             .http2()
             .timer(TokioTimer::new())
-            .max_concurrent_streams(MAX_STREAMS)
+            .max_concurrent_streams(terms.limits.concurrent_requests)
             .max_header_list_size(u32::try_from(MAX_HEAD).unwrap_or(u32::MAX))
             .keep_alive_interval(keep_alive_timeout)
             .keep_alive_timeout(keep_alive_timeout);

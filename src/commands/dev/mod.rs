@@ -28,7 +28,7 @@ use crate::{
         load_balancer::{LoadBalancer, OnUnauthenticated, PREFIX, Parts},
         sample::{self, SampleApp, SampleLinks},
     },
-    server::{Ends, Server},
+    server::{Ends, Server, Terms},
     telemetry,
 };
 
@@ -144,7 +144,12 @@ async fn serve(options: &Options, environment: &Environment) -> Result<(), NotSe
     let stand = Stand { issuer, keys, personas };
     let balancer = balancer(stand, options, &development, (&app, &before))?;
     let ends = Ends { stop_accepting: before.end.clone(), cut: before.end.clone() };
-    let server = Server::new(IDLE_TIMEOUT, before.tasks.clone(), ends);
+    let terms = Terms {
+        keep_alive_timeout: IDLE_TIMEOUT,
+        limits: development.config.limits.connections,
+        metrics: Arc::default(),
+    };
+    let server = Server::new(&terms, before.tasks.clone(), ends);
     before.tasks.spawn(async move { server.serve(listener, Arc::new(balancer)).await });
     serve_until_signalled(signals, app, before).await;
     after.end.cancel();
