@@ -13,6 +13,7 @@ use crate::{
     authenticator::Profile,
     authoriser::Grant,
     config::{AccessLog, LoggedEmails, Logging},
+    metrics::EndReason,
     rejection::Rejection,
 };
 
@@ -89,6 +90,8 @@ pub struct Record {
 enum End {
     /// The client went away before the end.
     Aborted,
+    /// The proxy ended a stream.
+    ByUs(EndReason),
     /// The whole answer was handed to the connection.
     Complete,
     /// The application broke off in the middle of its answer.
@@ -146,6 +149,11 @@ impl Record {
         self.end = End::Complete;
     }
 
+    /// The proxy ended the stream.
+    pub const fn ended(&mut self, reason: EndReason) {
+        self.end = End::ByUs(reason);
+    }
+
     /// The application broke off.
     pub const fn upstream_failed(&mut self) {
         self.end = End::UpstreamFailed;
@@ -183,6 +191,7 @@ impl Drop for Record {
             client = self.client.map(tracing::field::display),
             end = match self.end {
                 End::Aborted => "aborted",
+                End::ByUs(reason) => reason.name(),
                 End::Complete => "complete",
                 End::UpstreamFailed => "upstream_failed",
             },

@@ -11,7 +11,7 @@ use crate::{
     access::AccessPolicy,
     admin::Admin,
     authenticator::{Authenticator, SetupError},
-    authoriser::{self, Initial, LiveAuthoriser, PolicyError, PolicyOrigin},
+    authoriser::{self, Initial, LiveAuthoriser, PolicyError, PolicyOrigin, Tenures},
     config::{self, AdminListener, Config, Credentials, Drain, Limits},
     endpoints::{Endpoints, Logout, Relogins},
     gateway::Gateway,
@@ -21,12 +21,12 @@ use crate::{
     rejection::Refusals,
     server::{self, Ends, Server, Stage, Terms},
     upstream::{
-        Upstream, UpstreamTasks,
+        Statements, Upstream, UpstreamTasks,
         assertion::{Asserter, AssertionError},
     },
 };
 
-/// How long connections that were cut may take to be gone: they only have to notice.
+/// How long streams may take to say that they end, and then connections that were cut to be gone.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
 /// Why the process does not start.
@@ -105,6 +105,8 @@ struct Tasks {
     /// Everything else: ends with the process.
     background: TaskTracker,
     stop_accepting: CancellationToken,
+    /// Ends streams in words, so that they are not cut.
+    end_streams: CancellationToken,
     /// Ends connections and tunnels where they stand.
     cut: CancellationToken,
     stop_background: CancellationToken,
@@ -133,7 +135,7 @@ impl App {
         let asserter = Arc::new(Asserter::from_config(&config.assertion)?);
         let Initial { live, origin } = authoriser::initial(&config.authoriser)?;
         let live = Arc::new(live);
-        let (gateway, endpoints) = gateway(config, &asserter, &live, (&stage, &tasks))?;
+        let (gateway, endpoints) = gateway(config, &asserter, &live, (&stage, &tasks, &metrics))?;
         Ok(Self {
             gateway: Arc::new(gateway),
             admin: Arc::new(Admin::new(endpoints, Arc::clone(&metrics))),
@@ -185,7 +187,7 @@ impl App {
     /// Serves until `stop` completes, then drains; `hurry` ends the drain early. What is still open then is cut, and its
     /// lines are in the log when this returns.
     pub async fn run(self, stop: impl Future<Output = ()>, hurry: impl Future<Output = ()>) {
-        let Tasks { open, background, stop_accepting, cut, stop_background } = self.tasks;
+        let Tasks { open, background, stop_accepting, end_streams, cut, stop_background } = self.tasks;
         info!(
             listen = self.listeners.main.local_addr().ok().map(tracing::field::display),
             admin = self.listeners.admin.as_ref().and_then(|it| it.local_addr().ok()).map(tracing::field::display),
@@ -219,7 +221,7 @@ impl App {
             () = self.stage.drain(self.drain, &stop_accepting, &open) => {}
         }
         stop_accepting.cancel();
-        cut_open(&cut, &open).await;
+        end_open(&end_streams, &cut, &open).await;
         if accepting.await.is_err() {
             warn!("the accept loop had ended early");
         }
@@ -228,12 +230,16 @@ impl App {
     }
 }
 
-/// Ends what is still open, and waits until it has said so in the log.
-async fn cut_open(cut: &CancellationToken, open: &TaskTracker) {
+/// Ends what is still open, streams in words and then everything, and waits until it has said so in the log.
+async fn end_open(end_streams: &CancellationToken, cut: &CancellationToken, open: &TaskTracker) {
     if !open.is_empty() {
         warn!(open = open.len(), "closing what is still open");
     }
     open.close();
+    end_streams.cancel();
+    if timeout(LAST_WORDS, open.wait()).await.is_ok() {
+        return;
+    }
     cut.cancel();
     if timeout(LAST_WORDS, open.wait()).await.is_err() {
         warn!(open = open.len(), "some connections did not end");
@@ -244,13 +250,14 @@ fn gateway(
     config: &Config,
     asserter: &Arc<Asserter>,
     live: &Arc<LiveAuthoriser>,
-    (stage, tasks): (&Stage, &Tasks),
+    (stage, tasks, metrics): (&Stage, &Tasks, &Arc<Metrics>),
 ) -> Result<(Gateway, Arc<Endpoints>), StartError> {
     let hygiene = Hygiene::from_config(&config.server, &config.assertion.header, &config.logout.cookie_name);
     let upstream_tasks =
         UpstreamTasks { background: tasks.background.clone(), tunnels: tasks.open.clone(), cut: tasks.cut.clone() };
-    let upstream =
-        Arc::new(Upstream::new(&config.upstream, Arc::clone(asserter), hygiene.names().clone(), upstream_tasks));
+    let tenures = Tenures::new(Arc::clone(live), config.limits.streams, tasks.end_streams.clone(), Arc::clone(metrics));
+    let statements = Statements { asserter: Arc::clone(asserter), names: hygiene.names().clone() };
+    let upstream = Arc::new(Upstream::new(&config.upstream, statements, Arc::new(tenures), upstream_tasks));
     let readiness = Arc::new(Readiness::new(stage.clone(), Arc::clone(&upstream)));
     let endpoints = Arc::new(Endpoints::new(readiness, Arc::clone(asserter)));
     let client_id = match &config.credentials {

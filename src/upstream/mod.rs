@@ -7,6 +7,7 @@ mod hearing;
 mod outbound;
 mod pool;
 mod tunnel;
+mod vigil;
 
 use std::{io, sync::Arc, time::Duration};
 
@@ -21,8 +22,8 @@ use tokio::time::timeout;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::debug;
 
-pub use answer::AnswerBody;
 use answer::Lease;
+pub use answer::{AnswerBody, AnswerError};
 use assertion::{Asserter, AssertionError};
 use connector::Connector;
 use outbound::Outbound;
@@ -30,7 +31,7 @@ use pool::{Connection, Pool};
 use tunnel::Tunnels;
 
 use crate::{
-    authoriser::Permit,
+    authoriser::{Permit, Tenures},
     config,
     ingress::{
         ClaimedNames, Handshake, Inbound, RequestBody,
@@ -83,6 +84,7 @@ pub struct Upstream {
     asserter: Arc<Asserter>,
     names: ClaimedNames,
     response_timeout: Duration,
+    tenures: Arc<Tenures>,
     tunnels: Tunnels,
 }
 
@@ -97,22 +99,32 @@ pub struct UpstreamTasks {
     pub cut: CancellationToken,
 }
 
+/// What is set in requests to the application.
+#[derive(Debug)]
+pub struct Statements {
+    /// Signs who the user is.
+    pub asserter: Arc<Asserter>,
+    /// The names nobody but us may state.
+    pub names: ClaimedNames,
+}
+
 impl Upstream {
     /// Builds the client side; nothing is connected yet.
     #[must_use]
     pub fn new(
         upstream: &config::Upstream,
-        asserter: Arc<Asserter>,
-        names: ClaimedNames,
+        statements: Statements,
+        tenures: Arc<Tenures>,
         tasks: UpstreamTasks,
     ) -> Self {
         Self {
             connector: Connector::new(upstream, tasks.background),
             pool: Arc::new(Pool::new(upstream.pool_idle_timeout)),
             outbound: Outbound::from_config(upstream),
-            asserter,
-            names,
+            asserter: statements.asserter,
+            names: statements.names,
             response_timeout: upstream.response_timeout,
+            tenures,
             tunnels: Tunnels { tasks: tasks.tunnels, cut: tasks.cut },
         }
     }
@@ -127,6 +139,7 @@ impl Upstream {
     /// ```
     pub async fn forward(&self, permit: Permit, inbound: Inbound) -> Result<Response<AnswerBody>, UpstreamError> {
         let request_id = inbound.request_id.clone();
+        let tenure = self.tenures.begin(&permit);
         let (request, handshake) = self.outbound.dress(&permit, inbound, &self.asserter)?;
         let (mut response, lease) = self.exchange(request).await?;
         let application =
@@ -142,11 +155,11 @@ impl Upstream {
                 fields.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
                 fields.insert(UPGRADE, HeaderValue::from_static("websocket"));
                 let request_id = request_id.to_str().unwrap_or_default().to_owned();
-                self.tunnels.open(client, application, request_id);
-                Ok(response.map(|body| AnswerBody::new(body, lease.into_tunnel())))
+                self.tunnels.open(client, application, tenure.clone(), request_id);
+                Ok(answer::streaming(response, lease.into_tunnel(), tenure))
             }
             (Some(_), Handshake::None) => Err(UpstreamError::UnrequestedUpgrade),
-            (None, Handshake::WebSocket(_) | Handshake::None) => Ok(response.map(|body| AnswerBody::new(body, lease))),
+            (None, Handshake::WebSocket(_) | Handshake::None) => Ok(answer::streaming(response, lease, tenure)),
         }
     }
 

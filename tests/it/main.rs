@@ -36,6 +36,7 @@ mod reload;
 mod routes;
 mod story;
 mod streaming;
+mod streams;
 mod support;
 mod trust;
 mod upgrade;
