@@ -246,7 +246,8 @@ fn gateway(
     live: &Arc<LiveAuthoriser>,
     (stage, tasks): (&Stage, &Tasks),
 ) -> Result<(Gateway, Arc<Endpoints>), StartError> {
-    let hygiene = Hygiene::from_config(&config.server, &config.assertion.header, &config.logout.cookie_name);
+    let (header, cookie) = (&config.assertion.header, &config.logout.cookie_name);
+    let hygiene = Hygiene::from_config(&config.server, config.limits.heads, header, cookie);
     let upstream_tasks =
         UpstreamTasks { background: tasks.background.clone(), tunnels: tasks.open.clone(), cut: tasks.cut.clone() };
     let upstream =
