@@ -12,6 +12,7 @@ mod presented;
 mod received;
 mod request_id;
 mod route;
+mod spelling;
 mod upgrade;
 
 use http::{
