@@ -13,6 +13,7 @@ use crate::{
     authenticator::Profile,
     authoriser::Grant,
     config::{AccessLog, LoggedEmails, Logging},
+    ingress::Answering,
     rejection::Rejection,
 };
 
@@ -80,6 +81,8 @@ pub struct Record {
     pub refusal: Option<&'static str>,
     /// Who asked, once verified.
     pub profile: Option<Arc<Profile>>,
+    /// Tells the request's content, which may still be coming, that the answer has not ended.
+    pub answering: Option<Answering>,
     head: Option<(StatusCode, Instant)>,
     bytes_out: u64,
     end: End,
@@ -110,6 +113,7 @@ impl Record {
             granted_by: None,
             refusal: None,
             profile: None,
+            answering: None,
             head: None,
             bytes_out: 0,
             end: End::Aborted,

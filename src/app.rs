@@ -15,7 +15,7 @@ use crate::{
     config::{self, AdminListener, Config, Credentials, Drain, Limits},
     endpoints::{Endpoints, Logout, Relogins},
     gateway::Gateway,
-    ingress::{Hygiene, RequestIds, Routes},
+    ingress::{Hygiene, RequestIds, Routes, Uploads},
     metrics::Metrics,
     readiness::Readiness,
     rejection::Refusals,
@@ -133,7 +133,7 @@ impl App {
         let asserter = Arc::new(Asserter::from_config(&config.assertion)?);
         let Initial { live, origin } = authoriser::initial(&config.authoriser)?;
         let live = Arc::new(live);
-        let (gateway, endpoints) = gateway(config, &asserter, &live, (&stage, &tasks))?;
+        let (gateway, endpoints) = gateway(config, (&asserter, &live, &metrics), (&stage, &tasks))?;
         Ok(Self {
             gateway: Arc::new(gateway),
             admin: Arc::new(Admin::new(endpoints, Arc::clone(&metrics))),
@@ -242,8 +242,7 @@ async fn cut_open(cut: &CancellationToken, open: &TaskTracker) {
 
 fn gateway(
     config: &Config,
-    asserter: &Arc<Asserter>,
-    live: &Arc<LiveAuthoriser>,
+    (asserter, live, metrics): (&Arc<Asserter>, &Arc<LiveAuthoriser>, &Arc<Metrics>),
     (stage, tasks): (&Stage, &Tasks),
 ) -> Result<(Gateway, Arc<Endpoints>), StartError> {
     let (header, cookie) = (&config.assertion.header, &config.logout.cookie_name);
@@ -266,6 +265,7 @@ fn gateway(
         routes: Routes::new(config.server.reserved_prefix.clone(), config.authoriser.public_paths.clone()),
         authenticator: Authenticator::from_config(&config.credentials, &config.dev, tasks.background.clone())?,
         authoriser: Arc::clone(live),
+        uploads: Uploads::from_config(&config.limits.bodies, Arc::clone(metrics)),
         upstream,
         endpoints: Arc::clone(&endpoints),
         logout: Logout::from_config(&config.logout, logout_path.clone(), client_id),

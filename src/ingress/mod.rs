@@ -8,12 +8,14 @@ mod forwarded;
 pub mod headers;
 pub mod hop_by_hop;
 mod local_target;
+mod path_kind;
 mod presented;
 mod received;
 mod request_id;
 mod route;
 mod spelling;
 mod upgrade;
+mod upload;
 
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, Request, Uri,
@@ -21,7 +23,7 @@ use http::{
 };
 use thiserror::Error;
 
-pub use body::RequestBody;
+pub use body::{BodyError, RequestBody};
 pub use caller::{Caller, Safety};
 pub use cookies::{RELOGIN_GUARD, ReloginGuard, SessionCookies};
 pub use cross_site::{Addressee, FetchSite, Site};
@@ -33,6 +35,7 @@ pub use received::Received;
 pub use request_id::{REQUEST_ID, RequestIds};
 pub use route::{Endpoint, PublicRoute, Route, Routes};
 pub use upgrade::Handshake;
+pub use upload::{Answering, Limited, Progress, Uploads};
 
 use crate::config::{HeadLimits, Origin, Server, TrustedHops};
 

@@ -8,7 +8,7 @@ mod outbound;
 mod pool;
 mod tunnel;
 
-use std::{io, sync::Arc, time::Duration};
+use std::{error::Error as _, io, sync::Arc, time::Duration};
 
 use http::{
     HeaderValue, Method, Request, Response, StatusCode, Version,
@@ -33,7 +33,7 @@ use crate::{
     authoriser::Permit,
     config,
     ingress::{
-        ClaimedNames, Handshake, Inbound, RequestBody,
+        BodyError, ClaimedNames, Handshake, Inbound, RequestBody,
         hop_by_hop::{self, TransferCoding},
     },
 };
@@ -44,6 +44,9 @@ pub enum UpstreamError {
     /// Our statement could not be signed.
     #[error("the assertion was not signed")]
     Assertion(#[from] AssertionError),
+    /// The client's content did not come whole: the application got a broken request.
+    #[error(transparent)]
+    Content(BodyError),
     /// It does not accept connections.
     #[error("no connection to the application")]
     Connect(#[source] io::Error),
@@ -53,9 +56,6 @@ pub enum UpstreamError {
     /// The connection broke, or what came is not HTTP.
     #[error("the application broke off the exchange")]
     Exchange(#[source] hyper::Error),
-    /// The client's body ended before it was whole, or is not framed as HTTP: the application got a broken request.
-    #[error("the request's body broke off")]
-    RequestBody(#[source] hyper::Error),
     /// It did not begin an answer in time.
     #[error("no answer of the application in time")]
     ResponseTimeout,
@@ -197,8 +197,11 @@ impl Upstream {
                 let unsent = failed.take_message().map(Box::new);
                 let error = failed.into_error();
                 // hyper's "user" is whoever gave it the body: our client.
-                let error =
-                    if error.is_user() { UpstreamError::RequestBody(error) } else { UpstreamError::Exchange(error) };
+                let error = if error.is_user() {
+                    UpstreamError::Content(content_error(error))
+                } else {
+                    UpstreamError::Exchange(error)
+                };
                 Err(Failure { error, unsent })
             }
             Err(_) => Err(Failure { error: UpstreamError::ResponseTimeout, unsent: None }),
@@ -219,6 +222,15 @@ fn check_framing(response: &mut Response<Incoming>) -> Result<(), UpstreamError>
         TransferCoding::Unknown => return Err(UpstreamError::TransferCoding),
     }
     Ok(())
+}
+
+/// What our own body said was wrong with it, out of what hyper made of that.
+fn content_error(error: hyper::Error) -> BodyError {
+    match error.source().and_then(|cause| cause.downcast_ref::<BodyError>()) {
+        Some(BodyError::Idle) => BodyError::Idle,
+        Some(BodyError::TooLarge) => BodyError::TooLarge,
+        Some(BodyError::Broken(_)) | None => BodyError::Broken(error),
+    }
 }
 
 /// A failed attempt, and the request where not a byte of it was written.
