@@ -8,7 +8,7 @@ mod outbound;
 mod pool;
 mod tunnel;
 
-use std::{error::Error as _, io, sync::Arc, time::Duration};
+use std::{error::Error as _, io, pin::pin, sync::Arc, time::Duration};
 
 use http::{
     HeaderValue, Method, Request, Response, StatusCode, Version,
@@ -17,7 +17,7 @@ use http::{
 use http_body::Body as _;
 use hyper::body::Incoming;
 use thiserror::Error;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::debug;
 
@@ -191,7 +191,18 @@ impl Upstream {
         mut connection: Connection,
         request: Request<RequestBody>,
     ) -> Result<(Response<Incoming>, Lease), Failure> {
-        match timeout(self.response_timeout, connection.try_send_request(request)).await {
+        let progress = request.body().progress();
+        let mut answer = pin!(connection.try_send_request(request));
+        let mut deadline = Instant::now() + self.response_timeout;
+        let answered = loop {
+            let answered = timeout_at(deadline, answer.as_mut()).await;
+            // An upload takes its time; the application's begins when it has what there is.
+            match progress.as_ref().map(|progress| progress.last_moved() + self.response_timeout) {
+                Some(later) if answered.is_err() && later > deadline => deadline = later,
+                Some(_) | None => break answered,
+            }
+        };
+        match answered {
             Ok(Ok(response)) => Ok((response, Lease::Lent(connection, Arc::clone(&self.pool)))),
             Ok(Err(mut failed)) => {
                 let unsent = failed.take_message().map(Box::new);
