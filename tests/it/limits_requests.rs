@@ -155,6 +155,7 @@ async fn content_that_says_it_is_too_long_is_refused_before_the_application_hear
     let closed = answer(&door.proxy, request("PUT /page", &anonymous), "0123456789x").await;
     assert_refused(&closed, (401, "missing_credential"), "who may not come in is told nothing else");
     assert!(door.upstream.unasked().is_empty());
+    assert_eq!(door.upstream.connections(), 1, "none was cut: nothing of what was refused had been forwarded");
     assert_eq!((counted(&door.proxy, "body_size").await, counted(&door.proxy, "body_idle").await), (5, 0));
 }
 
