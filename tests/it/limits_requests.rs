@@ -20,7 +20,11 @@ const CHUNKED: (&str, &str) = ("Transfer-Encoding", "chunked");
 const EXPECT: (&str, &str) = ("Expect", "100-continue");
 const TEN: (&str, &str) = ("COGNITO_AUTH_MAX_BODY_SIZE", "10B");
 const TWENTY: (&str, &str) = ("COGNITO_AUTH_MAX_UPLOAD_SIZE", "20B");
+/// For what sends nothing and is to be given up.
 const IMPATIENT: (&str, &str) = ("COGNITO_AUTH_BODY_IDLE_TIMEOUT", "200ms");
+/// For what is not to be given up, also not on a machine that is busy with something else for a while.
+const PATIENT: (&str, &str) = ("COGNITO_AUTH_BODY_IDLE_TIMEOUT", "1500ms");
+const LONGER: Duration = Duration::from_secs(4);
 const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
 
 /// A proxy with these settings in front of an application that the test plays.
@@ -342,8 +346,10 @@ async fn a_client_that_sends_nothing_of_what_it_announced_is_408_and_hung_up_on(
     .into_iter()
     .enumerate()
     {
-        let (mut client, mut app) = begun(&application, &proxy, "POST /up", &[field]).await;
-        client.send(sent).await;
+        let mut client = Wire::connect(proxy.address).await;
+        client.send(signed_in(&proxy, "POST /up", &[field]) + sent).await;
+        let mut app = application.accept().await;
+        assert_eq!(app.request().await.line, "POST /up HTTP/1.1");
         assert_eq!(app.exactly(arrived.len()).await, arrived.as_bytes());
         assert!(app.closes().await, "and no end of the content before: {field:?}");
         let answer = client.answer().await;
@@ -383,11 +389,10 @@ async fn a_client_that_was_asked_for_content_and_sends_none_is_408() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_upload_that_goes_on_passes_however_long_it_takes() {
-    let short = [("COGNITO_AUTH_BODY_IDLE_TIMEOUT", "1s"), ("COGNITO_AUTH_UPSTREAM_RESPONSE_TIMEOUT", "1s")];
-    let (application, proxy) = start(&short).await;
+    let (application, proxy) = start(&[PATIENT, ("COGNITO_AUTH_UPSTREAM_RESPONSE_TIMEOUT", "1500ms")]).await;
     let (mut client, mut app) = begun(&application, &proxy, "POST /up", &[CHUNKED]).await;
     let began = Instant::now();
-    while began.elapsed() < Duration::from_millis(2500) {
+    while began.elapsed() < LONGER {
         client.send_chunk("drop").await;
         assert_eq!(app.chunk().await.unwrap(), b"drop");
         pass(&proxy, Duration::from_millis(100)).await;
@@ -413,14 +418,14 @@ async fn an_application_that_has_all_of_an_upload_has_its_time_for_the_answer_an
 async fn an_application_that_does_not_read_is_not_the_clients_fault() {
     // More than the kernel's buffers of both connections hold.
     const LENGTH: usize = 48 * 1024 * 1024;
-    let (application, proxy) = start(&[IMPATIENT]).await;
+    let (application, proxy) = start(&[PATIENT]).await;
     let length = LENGTH.to_string();
     let (mut client, mut app) = begun(&application, &proxy, "PUT /huge", &[("Content-Length", &length)]).await;
     let pouring = TaskTracker::new().spawn(async move {
         client.send(vec![b'x'; LENGTH]).await;
         client
     });
-    pass(&proxy, Duration::from_secs(1)).await;
+    pass(&proxy, LONGER).await;
     assert!(!pouring.is_finished(), "the client waits for the application");
     assert_eq!(app.exactly(LENGTH).await.len(), LENGTH);
     app.send(OK).await;
@@ -430,12 +435,12 @@ async fn an_application_that_does_not_read_is_not_the_clients_fault() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_upload_may_pause_under_an_answer_but_not_stay_when_that_has_ended() {
-    let (application, proxy) = start(&[IMPATIENT]).await;
+    let (application, proxy) = start(&[PATIENT]).await;
     let (mut client, mut app) = begun(&application, &proxy, "POST /echo", &[CHUNKED]).await;
     app.send("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n").await;
     assert_eq!(client.head().await.status, 200);
     for piece in ["one", "two"] {
-        pass(&proxy, Duration::from_secs(1)).await;
+        pass(&proxy, LONGER).await;
         client.send_chunk(piece).await;
         assert_eq!(app.chunk().await.unwrap(), piece.as_bytes());
         app.send_chunk(piece).await;
