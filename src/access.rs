@@ -13,6 +13,7 @@ use crate::{
     authenticator::Profile,
     authoriser::Grant,
     config::{AccessLog, LoggedEmails, Logging},
+    ingress::Answering,
     metrics::EndReason,
     rejection::Rejection,
 };
@@ -81,6 +82,8 @@ pub struct Record {
     pub refusal: Option<&'static str>,
     /// Who asked, once verified.
     pub profile: Option<Arc<Profile>>,
+    /// Tells the request's content, which may still be coming, that the answer has not ended.
+    pub answering: Option<Answering>,
     head: Option<(StatusCode, Instant)>,
     bytes_out: u64,
     end: End,
@@ -113,6 +116,7 @@ impl Record {
             granted_by: None,
             refusal: None,
             profile: None,
+            answering: None,
             head: None,
             bytes_out: 0,
             end: End::Aborted,

@@ -15,7 +15,7 @@ use crate::{
     config::{self, AdminListener, Config, Credentials, Drain, Limits},
     endpoints::{Endpoints, Logout, Relogins},
     gateway::Gateway,
-    ingress::{Hygiene, RequestIds, Routes},
+    ingress::{Hygiene, RequestIds, Routes, Uploads},
     metrics::Metrics,
     readiness::Readiness,
     rejection::Refusals,
@@ -135,7 +135,7 @@ impl App {
         let asserter = Arc::new(Asserter::from_config(&config.assertion)?);
         let Initial { live, origin } = authoriser::initial(&config.authoriser)?;
         let live = Arc::new(live);
-        let (gateway, endpoints) = gateway(config, &asserter, &live, (&stage, &tasks, &metrics))?;
+        let (gateway, endpoints) = gateway(config, (&asserter, &live, &metrics), (&stage, &tasks))?;
         Ok(Self {
             gateway: Arc::new(gateway),
             admin: Arc::new(Admin::new(endpoints, Arc::clone(&metrics))),
@@ -248,11 +248,11 @@ async fn end_open(end_streams: &CancellationToken, cut: &CancellationToken, open
 
 fn gateway(
     config: &Config,
-    asserter: &Arc<Asserter>,
-    live: &Arc<LiveAuthoriser>,
-    (stage, tasks, metrics): (&Stage, &Tasks, &Arc<Metrics>),
+    (asserter, live, metrics): (&Arc<Asserter>, &Arc<LiveAuthoriser>, &Arc<Metrics>),
+    (stage, tasks): (&Stage, &Tasks),
 ) -> Result<(Gateway, Arc<Endpoints>), StartError> {
-    let hygiene = Hygiene::from_config(&config.server, &config.assertion.header, &config.logout.cookie_name);
+    let (header, cookie) = (&config.assertion.header, &config.logout.cookie_name);
+    let hygiene = Hygiene::from_config(&config.server, config.limits.heads, header, cookie);
     let upstream_tasks =
         UpstreamTasks { background: tasks.background.clone(), tunnels: tasks.open.clone(), cut: tasks.cut.clone() };
     let tenures = Tenures::new(Arc::clone(live), config.limits.streams, tasks.end_streams.clone(), Arc::clone(metrics));
@@ -272,6 +272,7 @@ fn gateway(
         routes: Routes::new(config.server.reserved_prefix.clone(), config.authoriser.public_paths.clone()),
         authenticator: Authenticator::from_config(&config.credentials, &config.dev, tasks.background.clone())?,
         authoriser: Arc::clone(live),
+        uploads: Uploads::from_config(&config.limits.bodies, Arc::clone(metrics)),
         upstream,
         endpoints: Arc::clone(&endpoints),
         logout: Logout::from_config(&config.logout, logout_path.clone(), client_id),

@@ -55,6 +55,11 @@ impl Received {
         };
         request.map(|incoming| Self { incoming: Some(incoming), rest })
     }
+
+    /// Nothing is read on: who is known to send nothing is not waited for.
+    pub(super) fn leave_rest(&mut self) {
+        self.rest = Rest::Left;
+    }
 }
 
 impl Body for Received {

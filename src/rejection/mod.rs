@@ -9,7 +9,7 @@ pub use answer::{Petitioner, Refusals, problem};
 use crate::{
     authenticator::{AuthenticationError, CredentialError},
     authoriser::Denial,
-    ingress::Malformed,
+    ingress::{BodyError, Malformed},
     keys::KeyError,
     token::TokenError,
     upstream::UpstreamError,
@@ -28,6 +28,9 @@ pub enum Rejection {
     /// The credential is missing or not good.
     #[error(transparent)]
     Authentication(#[from] AuthenticationError),
+    /// The client's content is too long, or did not come whole.
+    #[error(transparent)]
+    Content(#[from] BodyError),
     /// A foreign page made the browser send it.
     #[error("the request comes from another site")]
     CrossSite,
@@ -63,6 +66,11 @@ impl Rejection {
     pub fn status(&self) -> StatusCode {
         match self {
             Self::Authentication(error) => status_of(error),
+            Self::Content(error) | Self::Upstream(UpstreamError::Content(error)) => match error {
+                BodyError::Broken(_) => StatusCode::BAD_REQUEST,
+                BodyError::Idle => StatusCode::REQUEST_TIMEOUT,
+                BodyError::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            },
             Self::CrossSite | Self::Denied(_) => StatusCode::FORBIDDEN,
             Self::Malformed(Malformed::FieldTooLong { .. } | Malformed::FieldsTooLarge) => {
                 StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE
@@ -77,8 +85,7 @@ impl Rejection {
                 | Malformed::MissingAuthority
                 | Malformed::TransferCoding
                 | Malformed::UnsupportedTarget,
-            )
-            | Self::Upstream(UpstreamError::RequestBody(_)) => StatusCode::BAD_REQUEST,
+            ) => StatusCode::BAD_REQUEST,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::Draining | Self::UpstreamNotReady => StatusCode::SERVICE_UNAVAILABLE,
             Self::Upstream(UpstreamError::ConnectTimeout | UpstreamError::ResponseTimeout) => {
@@ -99,6 +106,11 @@ impl Rejection {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Authentication(error) => code_of(error),
+            Self::Content(error) | Self::Upstream(UpstreamError::Content(error)) => match error {
+                BodyError::Broken(_) => "bad_request",
+                BodyError::Idle => "request_timeout",
+                BodyError::TooLarge => "too_large",
+            },
             Self::CrossSite => CROSS_SITE,
             Self::Denied(_) => "not_allowed",
             Self::Draining => "draining",
@@ -112,8 +124,7 @@ impl Rejection {
                 | Malformed::TransferCoding
                 | Malformed::UnsupportedMethod
                 | Malformed::UnsupportedTarget,
-            )
-            | Self::Upstream(UpstreamError::RequestBody(_)) => "bad_request",
+            ) => "bad_request",
             Self::MethodNotAllowed { .. } => "method_not_allowed",
             Self::NotFound => "not_found",
             Self::Upstream(UpstreamError::ConnectTimeout | UpstreamError::ResponseTimeout) => "upstream_timeout",
@@ -135,6 +146,7 @@ impl Rejection {
             Self::MethodNotAllowed { allow } => Some(allow),
             Self::Malformed(Malformed::UnsupportedMethod) => Some("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"),
             Self::Authentication(_)
+            | Self::Content(_)
             | Self::CrossSite
             | Self::Denied(_)
             | Self::Draining

@@ -9,7 +9,7 @@ mod pool;
 mod tunnel;
 mod vigil;
 
-use std::{io, sync::Arc, time::Duration};
+use std::{error::Error as _, io, pin::pin, sync::Arc, time::Duration};
 
 use http::{
     HeaderValue, Method, Request, Response, StatusCode, Version,
@@ -18,7 +18,7 @@ use http::{
 use http_body::Body as _;
 use hyper::body::Incoming;
 use thiserror::Error;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::debug;
 
@@ -34,7 +34,7 @@ use crate::{
     authoriser::{Permit, Tenures},
     config,
     ingress::{
-        ClaimedNames, Handshake, Inbound, RequestBody,
+        BodyError, ClaimedNames, Handshake, Inbound, RequestBody,
         hop_by_hop::{self, TransferCoding},
     },
 };
@@ -45,6 +45,9 @@ pub enum UpstreamError {
     /// Our statement could not be signed.
     #[error("the assertion was not signed")]
     Assertion(#[from] AssertionError),
+    /// The client's content did not come whole: the application got a broken request.
+    #[error(transparent)]
+    Content(BodyError),
     /// It does not accept connections.
     #[error("no connection to the application")]
     Connect(#[source] io::Error),
@@ -54,9 +57,6 @@ pub enum UpstreamError {
     /// The connection broke, or what came is not HTTP.
     #[error("the application broke off the exchange")]
     Exchange(#[source] hyper::Error),
-    /// The client's body ended before it was whole, or is not framed as HTTP: the application got a broken request.
-    #[error("the request's body broke off")]
-    RequestBody(#[source] hyper::Error),
     /// It did not begin an answer in time.
     #[error("no answer of the application in time")]
     ResponseTimeout,
@@ -204,14 +204,28 @@ impl Upstream {
         mut connection: Connection,
         request: Request<RequestBody>,
     ) -> Result<(Response<Incoming>, Lease), Failure> {
-        match timeout(self.response_timeout, connection.try_send_request(request)).await {
+        let progress = request.body().progress();
+        let mut answer = pin!(connection.try_send_request(request));
+        let mut deadline = Instant::now() + self.response_timeout;
+        let answered = loop {
+            let answered = timeout_at(deadline, answer.as_mut()).await;
+            // An upload takes its time; the application's begins when it has what there is.
+            match progress.as_ref().map(|progress| progress.last_moved() + self.response_timeout) {
+                Some(later) if answered.is_err() && later > deadline => deadline = later,
+                Some(_) | None => break answered,
+            }
+        };
+        match answered {
             Ok(Ok(response)) => Ok((response, Lease::Lent(connection, Arc::clone(&self.pool)))),
             Ok(Err(mut failed)) => {
                 let unsent = failed.take_message().map(Box::new);
                 let error = failed.into_error();
                 // hyper's "user" is whoever gave it the body: our client.
-                let error =
-                    if error.is_user() { UpstreamError::RequestBody(error) } else { UpstreamError::Exchange(error) };
+                let error = if error.is_user() {
+                    UpstreamError::Content(content_error(error))
+                } else {
+                    UpstreamError::Exchange(error)
+                };
                 Err(Failure { error, unsent })
             }
             Err(_) => Err(Failure { error: UpstreamError::ResponseTimeout, unsent: None }),
@@ -232,6 +246,15 @@ fn check_framing(response: &mut Response<Incoming>) -> Result<(), UpstreamError>
         TransferCoding::Unknown => return Err(UpstreamError::TransferCoding),
     }
     Ok(())
+}
+
+/// What our own body said was wrong with it, out of what hyper made of that.
+fn content_error(error: hyper::Error) -> BodyError {
+    match error.source().and_then(|cause| cause.downcast_ref::<BodyError>()) {
+        Some(BodyError::Idle) => BodyError::Idle,
+        Some(BodyError::TooLarge) => BodyError::TooLarge,
+        Some(BodyError::Broken(_)) | None => BodyError::Broken(error),
+    }
 }
 
 /// A failed attempt, and the request where not a byte of it was written.

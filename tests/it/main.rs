@@ -28,6 +28,7 @@ mod forwarding;
 mod headers;
 mod http2;
 mod keys;
+mod limits_requests;
 mod logs;
 mod malformed;
 mod pages;

@@ -28,12 +28,27 @@ pub(crate) struct H2 {
 
 /// What a request carries after its head, of no announced length.
 #[derive(Default)]
-pub(crate) struct Content(VecDeque<http_body::Frame<Bytes>>);
+pub(crate) struct Content {
+    frames: VecDeque<http_body::Frame<Bytes>>,
+    goes_on: bool,
+}
 
 impl Content {
     /// Some text, then trailers.
     pub(crate) fn trailed(text: &'static str, trailers: HeaderMap) -> Self {
-        Self([http_body::Frame::data(Bytes::from(text)), http_body::Frame::trailers(trailers)].into())
+        let frames = [http_body::Frame::data(Bytes::from(text)), http_body::Frame::trailers(trailers)].into();
+        Self { frames, goes_on: false }
+    }
+
+    /// Some pieces of text.
+    pub(crate) fn of(pieces: &[&'static str]) -> Self {
+        let frames = pieces.iter().map(|piece| http_body::Frame::data(Bytes::from(*piece))).collect();
+        Self { frames, goes_on: false }
+    }
+
+    /// Some text, and then nothing more, not even an end.
+    pub(crate) fn begun(text: &'static str) -> Self {
+        Self { goes_on: true, ..Self::of(&[text]) }
     }
 }
 
@@ -45,11 +60,14 @@ impl http_body::Body for Content {
         mut self: Pin<&mut Self>,
         _: &mut Context<'_>,
     ) -> Poll<Option<Result<http_body::Frame<Bytes>, Infallible>>> {
-        Poll::Ready(self.0.pop_front().map(Ok))
+        match self.frames.pop_front() {
+            None if self.goes_on => Poll::Pending,
+            frame => Poll::Ready(frame.map(Ok)),
+        }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.0.is_empty()
+        self.frames.is_empty() && !self.goes_on
     }
 }
 
