@@ -22,6 +22,9 @@ pub const TOKEN_EXPIRED: &str = "token_expired";
 /// The code of a request that a foreign page made the browser send.
 pub const CROSS_SITE: &str = "cross_site";
 
+/// The code of a request on a connection there was no room for.
+const TOO_MANY_CONNECTIONS: &str = "too_many_connections";
+
 /// Why a request is not forwarded.
 #[derive(Debug, thiserror::Error)]
 pub enum Rejection {
@@ -31,6 +34,9 @@ pub enum Rejection {
     /// A foreign page made the browser send it.
     #[error("the request comes from another site")]
     CrossSite,
+    /// There is no room for the connection it came on.
+    #[error("there are too many connections")]
+    Crowded,
     /// The policy does not admit this user.
     #[error(transparent)]
     Denied(#[from] Denial),
@@ -80,7 +86,7 @@ impl Rejection {
             )
             | Self::Upstream(UpstreamError::RequestBody(_)) => StatusCode::BAD_REQUEST,
             Self::NotFound => StatusCode::NOT_FOUND,
-            Self::Draining | Self::UpstreamNotReady => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Crowded | Self::Draining | Self::UpstreamNotReady => StatusCode::SERVICE_UNAVAILABLE,
             Self::Upstream(UpstreamError::ConnectTimeout | UpstreamError::ResponseTimeout) => {
                 StatusCode::GATEWAY_TIMEOUT
             }
@@ -100,6 +106,7 @@ impl Rejection {
         match self {
             Self::Authentication(error) => code_of(error),
             Self::CrossSite => CROSS_SITE,
+            Self::Crowded => TOO_MANY_CONNECTIONS,
             Self::Denied(_) => "not_allowed",
             Self::Draining => "draining",
             Self::Malformed(Malformed::FieldTooLong { .. } | Malformed::FieldsTooLarge | Malformed::TargetTooLong) => {
@@ -136,6 +143,7 @@ impl Rejection {
             Self::Malformed(Malformed::UnsupportedMethod) => Some("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"),
             Self::Authentication(_)
             | Self::CrossSite
+            | Self::Crowded
             | Self::Denied(_)
             | Self::Draining
             | Self::Malformed(_)
@@ -146,10 +154,10 @@ impl Rejection {
     }
 
     /// Whether an operator has to look: something of ours, of the application or of the key endpoints failed. Saying
-    /// that one is not ready is no fault.
+    /// that one is not ready is no fault, and that there is no room the server says once.
     #[must_use]
     pub fn is_fault(&self) -> bool {
-        self.status().is_server_error() && !matches!(self, Self::Draining | Self::UpstreamNotReady)
+        self.status().is_server_error() && !matches!(self, Self::Crowded | Self::Draining | Self::UpstreamNotReady)
     }
 
     /// The reason and its causes, for the log.
