@@ -9,13 +9,17 @@ use tracing::{debug, warn};
 /// Listeners, log, key endpoints, policy file, the runtime's own.
 const OTHERS: u64 = 100;
 
-/// Raises the limit to what is allowed. Warns where `connections` do not fit in it, each with one to the application.
-pub(super) fn raise(connections: usize) {
+/// Raises the limit to what is allowed. How many that is; `None` is any number.
+pub(super) fn raise() -> Option<u64> {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     let raised = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
-    // `None` is any number.
     let allowed = if raised.is_ok() { maximum } else { current };
     debug!(before = current, now = allowed, "open files");
+    allowed
+}
+
+/// Warns where `connections` do not fit in what is allowed, each with one to the application.
+pub(super) fn check(allowed: Option<u64>, connections: usize) {
     if let Some(allowed) = allowed.filter(|allowed| *allowed < needed(connections)) {
         warn!(
             allowed,

@@ -38,7 +38,7 @@ async fn serve(flags: &Flags, environment: &Environment) -> ExitStatus {
         complain(format_args!("error: {error}"));
         return ExitStatus::Usage;
     }
-    open_files::raise(config.limits.connections.connections);
+    open_files::check(open_files::raise(), config.limits.connections.connections);
     let app = match App::build(&config) {
         Ok(app) => app,
         Err(error) => return failed(&error),

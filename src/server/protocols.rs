@@ -39,8 +39,8 @@ const CONNECTION_WINDOW: u32 = 1 << 20;
 pub(super) fn builder(terms: &Terms, executor: TaskExecutor) -> auto::Builder<TaskExecutor> {
     let keep_alive_timeout = terms.keep_alive_timeout;
     let heads = terms.heads;
-    let most = heads.fields_size + heads.target_size + heads.fields.saturating_mul(FIELD_OVERHEAD);
-    let most = most.saturating_mul(2).max(LEAST_BUFFER);
+    let most = heads.fields_size.saturating_add(heads.target_size).saturating_mul(2).max(LEAST_BUFFER);
+    let list = most.saturating_add(heads.fields.saturating_mul(2 * FIELD_OVERHEAD));
     let mut builder = auto::Builder::new(executor);
     builder
         .http1()
@@ -52,7 +52,7 @@ pub(super) fn builder(terms: &Terms, executor: TaskExecutor) -> auto::Builder<Ta
         .http2()
         .timer(TokioTimer::new())
         .max_concurrent_streams(terms.limits.concurrent_requests)
-        .max_header_list_size(u32::try_from(most).unwrap_or(u32::MAX))
+        .max_header_list_size(u32::try_from(list).unwrap_or(u32::MAX))
         .max_pending_accept_reset_streams(RESET_UNSEEN)
         .max_local_error_reset_streams(RESET_FOR_ERRORS)
         .max_send_buf_size(SEND_BUFFER)
