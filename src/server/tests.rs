@@ -40,6 +40,34 @@ impl Answer for Bytewise {
     }
 }
 
+/// Answers, and says the last word after a minute.
+struct Dwelling;
+
+struct LastWord(Option<std::pin::Pin<Box<tokio::time::Sleep>>>);
+
+impl Body for LastWord {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: std::pin::Pin<&mut Self>,
+        context: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Result<http_body::Frame<Bytes>, Infallible>>> {
+        let Some(wait) = &mut self.0 else { return std::task::Poll::Ready(None) };
+        std::task::ready!(wait.as_mut().poll(context));
+        self.0 = None;
+        std::task::Poll::Ready(Some(Ok(http_body::Frame::data(Bytes::from_static(b"xxxxx")))))
+    }
+}
+
+impl Answer for Dwelling {
+    type Body = LastWord;
+
+    async fn answer(&self, _: Request<Received>, _: Connection) -> Response<LastWord> {
+        Response::new(LastWord(Some(Box::pin(sleep(SECOND * 60)))))
+    }
+}
+
 /// A server, the client's end of a connection to it, and what the server counts.
 struct Bench {
     server: Server,
@@ -49,7 +77,7 @@ struct Bench {
 }
 
 impl Bench {
-    async fn start(answer: Bytewise) -> Self {
+    async fn start(answer: impl Answer) -> Self {
         let terms = TERMS();
         let ends = Ends { stop_accepting: CancellationToken::new(), cut: CancellationToken::new() };
         let server = Server::new(&terms, TaskTracker::new(), ends);
@@ -83,7 +111,7 @@ impl Bench {
     }
 }
 
-async fn connect(server: &Server, answer: Bytewise) -> DuplexStream {
+async fn connect(server: &Server, answer: impl Answer) -> DuplexStream {
     let (client, stream) = duplex(1024);
     let address: SocketAddr = "127.0.0.1:1".parse().unwrap();
     let seat = server.places.seat(server.places.next().await);
@@ -151,6 +179,24 @@ async fn an_idle_connection_and_a_long_content_are_no_slow_heads() {
         sleep(SECOND * 60).await;
     }
     assert!(bench.counted("connections 1"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_begun_before_its_turn_does_not_disturb_the_answer_that_is_on_its_way() {
+    let mut bench = Bench::start(Dwelling).await;
+    bench.send(GET).await;
+    for piece in ["GET / HT", "TP/1.1\r\nhost: a\r\n\r\n"] {
+        sleep(SECOND).await;
+        bench.send(piece).await;
+        sleep(SECOND * 27).await;
+    }
+    for _ in 0..2 {
+        let mut answered = Vec::new();
+        while !answered.ends_with(b"5\r\nxxxxx\r\n0\r\n\r\n") {
+            answered.push(bench.client.read_u8().await.unwrap());
+        }
+        assert!(answered.starts_with(b"HTTP/1.1 200 OK\r\n"), "{:?}", String::from_utf8_lossy(&answered));
+    }
 }
 
 #[tokio::test(start_paused = true)]
