@@ -196,12 +196,15 @@ impl App {
         );
         let terms = Terms {
             keep_alive_timeout: self.keep_alive_timeout,
+            heads: self.limits.heads,
             limits: self.limits.connections,
             metrics: self.metrics,
         };
         if let Some(listener) = self.listeners.admin {
             // It answers until the very end, and nobody waits for its connections.
             let ends = Ends { stop_accepting: stop_background.clone(), cut: stop_background.clone() };
+            // Places of its own, so that clients crowd nobody out there, and nothing of it among what is counted of them.
+            let terms = Terms { metrics: Arc::default(), ..terms.clone() };
             let server = Server::new(&terms, background.clone(), ends);
             background.spawn(async move { server.serve(listener, self.admin).await });
         }

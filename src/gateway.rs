@@ -11,7 +11,7 @@ use crate::{
     authoriser::{Authorised, LiveAuthoriser, Permit},
     endpoints::{Endpoints, Logout, Relogins, for_method},
     ingress::{
-        Arrival, Connection, Endpoint, Hygiene, Inbound, Progress, REQUEST_ID, Received, RequestBody, RequestIds,
+        Arrival, Connection, Endpoint, Hygiene, Inbound, Progress, REQUEST_ID, Received, RequestBody, RequestIds, Room,
         Route, Routes, Site, Uploads,
     },
     rejection::{Petitioner, Refusals, Rejection, TOKEN_EXPIRED},
@@ -64,10 +64,13 @@ impl Gateway {
         petitioner: &Petitioner,
         record: &mut Record,
     ) -> Result<Response<Content>, Rejection> {
+        let room = arrival.connection.room;
         let mut inbound = Inbound::sanitise(request, arrival, &self.hygiene)?;
         record.client = inbound.forwarded.client();
         let permit = match self.routes.classify(inbound.head.target.path()) {
             Route::Own(endpoint) => return self.answer_own(endpoint, &inbound, record).await.map(own),
+            // Only what is ours is answered, a load balancer's health checks above all.
+            Route::Protected | Route::Public(_) if room == Room::None => return Err(Rejection::Crowded),
             Route::Public(route) => Permit::Public(route),
             Route::Protected => match self.admit(&inbound, record).await {
                 Ok(authorised) => Permit::User(authorised),

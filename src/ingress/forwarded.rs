@@ -21,6 +21,17 @@ pub struct Connection {
     pub peer: SocketAddr,
     /// Our end.
     pub local: SocketAddr,
+    /// Whether there was room for it.
+    pub room: Room,
+}
+
+/// Whether there was room for a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Room {
+    /// There was.
+    Enough,
+    /// It was let in only to be told that there is none: nothing of it is forwarded.
+    None,
 }
 
 /// The client's side of a request in one normal form.
@@ -153,7 +164,8 @@ mod tests {
         for (name, value) in fields {
             map.append(*name, HeaderValue::from_static(value));
         }
-        let connection = Connection { peer: peer.parse().unwrap(), local: "10.0.0.9:8080".parse().unwrap() };
+        let connection =
+            Connection { peer: peer.parse().unwrap(), local: "10.0.0.9:8080".parse().unwrap(), room: Room::Enough };
         let trusted = TrustedHops { networks: vec!["10.0.0.0/8".parse().unwrap()], hops };
         let mut out = HeaderMap::new();
         Forwarded::read(&map, connection, &trusted).set(&mut out, &HeaderValue::from_static("app.example"));

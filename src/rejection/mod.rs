@@ -22,6 +22,9 @@ pub const TOKEN_EXPIRED: &str = "token_expired";
 /// The code of a request that a foreign page made the browser send.
 pub const CROSS_SITE: &str = "cross_site";
 
+/// The code of a request on a connection there was no room for.
+const TOO_MANY_CONNECTIONS: &str = "too_many_connections";
+
 /// Why a request is not forwarded.
 #[derive(Debug, thiserror::Error)]
 pub enum Rejection {
@@ -34,6 +37,9 @@ pub enum Rejection {
     /// A foreign page made the browser send it.
     #[error("the request comes from another site")]
     CrossSite,
+    /// There is no room for the connection it came on.
+    #[error("there are too many connections")]
+    Crowded,
     /// The policy does not admit this user.
     #[error(transparent)]
     Denied(#[from] Denial),
@@ -87,7 +93,7 @@ impl Rejection {
                 | Malformed::UnsupportedTarget,
             ) => StatusCode::BAD_REQUEST,
             Self::NotFound => StatusCode::NOT_FOUND,
-            Self::Draining | Self::UpstreamNotReady => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Crowded | Self::Draining | Self::UpstreamNotReady => StatusCode::SERVICE_UNAVAILABLE,
             Self::Upstream(UpstreamError::ConnectTimeout | UpstreamError::ResponseTimeout) => {
                 StatusCode::GATEWAY_TIMEOUT
             }
@@ -112,6 +118,7 @@ impl Rejection {
                 BodyError::TooLarge => "too_large",
             },
             Self::CrossSite => CROSS_SITE,
+            Self::Crowded => TOO_MANY_CONNECTIONS,
             Self::Denied(_) => "not_allowed",
             Self::Draining => "draining",
             Self::Malformed(Malformed::FieldTooLong { .. } | Malformed::FieldsTooLarge | Malformed::TargetTooLong) => {
@@ -148,6 +155,7 @@ impl Rejection {
             Self::Authentication(_)
             | Self::Content(_)
             | Self::CrossSite
+            | Self::Crowded
             | Self::Denied(_)
             | Self::Draining
             | Self::Malformed(_)
@@ -158,10 +166,10 @@ impl Rejection {
     }
 
     /// Whether an operator has to look: something of ours, of the application or of the key endpoints failed. Saying
-    /// that one is not ready is no fault.
+    /// that one is not ready is no fault, and that there is no room the server says once.
     #[must_use]
     pub fn is_fault(&self) -> bool {
-        self.status().is_server_error() && !matches!(self, Self::Draining | Self::UpstreamNotReady)
+        self.status().is_server_error() && !matches!(self, Self::Crowded | Self::Draining | Self::UpstreamNotReady)
     }
 
     /// The reason and its causes, for the log.

@@ -19,7 +19,7 @@ use self::{
     banner::Started,
     settings::{Behind, Prepared},
 };
-use super::{ExitStatus, complain, failed, refused, say, signals::Signals};
+use super::{ExitStatus, complain, failed, open_files, refused, say, signals::Signals};
 use crate::{
     app::App,
     config::{ConfigErrors, Development, Environment, Flags},
@@ -122,6 +122,8 @@ async fn serve(options: &Options, environment: &Environment) -> Result<(), NotSe
         Personas::load(options.personas.as_deref(), Path::new(""), &development.mock_user, &development.rules)
             .map_err(NotServed::usage)?;
     telemetry::start(&development.config.logging).map_err(NotServed::usage)?;
+    // Nobody has thousands of connections to a development server, so how many that are is no news.
+    let _allowed = open_files::raise();
     let app = App::build_on(listeners, &development.config)?;
     let started = Started {
         balancer: &listener,
@@ -146,6 +148,7 @@ async fn serve(options: &Options, environment: &Environment) -> Result<(), NotSe
     let ends = Ends { stop_accepting: before.end.clone(), cut: before.end.clone() };
     let terms = Terms {
         keep_alive_timeout: IDLE_TIMEOUT,
+        heads: development.config.limits.heads,
         limits: development.config.limits.connections,
         metrics: Arc::default(),
     };

@@ -135,10 +135,15 @@ pub(crate) struct Frame {
     pub(crate) payload: Vec<u8>,
 }
 
+pub(crate) const DATA: u8 = 0;
 pub(crate) const HEADERS: u8 = 1;
+pub(crate) const PRIORITY: u8 = 2;
 pub(crate) const RST_STREAM: u8 = 3;
 pub(crate) const SETTINGS: u8 = 4;
+pub(crate) const PING: u8 = 6;
 pub(crate) const GOAWAY: u8 = 7;
+pub(crate) const CONTINUATION: u8 = 9;
+pub(crate) const PRIORITY_UPDATE: u8 = 16;
 
 const END_STREAM_AND_HEADERS: u8 = 0x5;
 
@@ -157,13 +162,21 @@ impl Frames {
 
     /// A whole request on stream 1: literal fields as they are, valid or not.
     pub(crate) async fn request(&mut self, fields: &[(&str, &str)]) {
-        let mut block = Vec::new();
-        for (name, value) in fields {
-            block.push(0x10);
-            literal(&mut block, name);
-            literal(&mut block, value);
+        self.request_on(1, fields).await.unwrap();
+    }
+
+    /// The same on any stream; the other side may have closed.
+    pub(crate) async fn request_on(&mut self, stream: u32, fields: &[(&str, &str)]) -> std::io::Result<()> {
+        self.try_send(HEADERS, END_STREAM_AND_HEADERS, stream, &block(fields)).await
+    }
+
+    /// What the other side says until it closes.
+    pub(crate) async fn rest(&mut self) -> Vec<Frame> {
+        let mut frames = Vec::new();
+        while let Some(frame) = self.next().await {
+            frames.push(frame);
         }
-        self.send(HEADERS, END_STREAM_AND_HEADERS, 1, &block).await;
+        frames
     }
 
     /// The next frame; `None` where the other side closed.
@@ -188,12 +201,28 @@ impl Frames {
     }
 
     async fn send(&mut self, kind: u8, flags: u8, stream: u32, payload: &[u8]) {
+        self.try_send(kind, flags, stream, payload).await.unwrap();
+    }
+
+    /// One frame; the other side may have closed.
+    pub(crate) async fn try_send(&mut self, kind: u8, flags: u8, stream: u32, payload: &[u8]) -> std::io::Result<()> {
         let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
         let mut frame = vec![length[1], length[2], length[3], kind, flags];
         frame.extend(stream.to_be_bytes());
         frame.extend(payload);
-        self.0.write_all(&frame).await.unwrap();
+        soon("room to write", self.0.write_all(&frame)).await
     }
+}
+
+/// Literal fields as they are.
+pub(crate) fn block(fields: &[(&str, &str)]) -> Vec<u8> {
+    let mut block = Vec::new();
+    for (name, value) in fields {
+        block.push(0x10);
+        literal(&mut block, name);
+        literal(&mut block, value);
+    }
+    block
 }
 
 /// A string literal without Huffman coding (RFC 7541 §5.2), its length in a 7-bit prefix.

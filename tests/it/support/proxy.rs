@@ -119,6 +119,12 @@ impl Proxy {
         wire.answer().await
     }
 
+    /// Whether the admin listener shows this line among what is counted, our prefix left out.
+    pub(crate) async fn counts(&self, line: &str) -> bool {
+        let line = format!("cognito_auth_proxy_{line}");
+        self.ask_admin("/metrics").await.text().lines().any(|found| found == line)
+    }
+
     /// Tells the proxy to stop, as SIGTERM does.
     pub(crate) fn stop(&self) {
         self.stop.cancel();
