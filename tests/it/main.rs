@@ -29,6 +29,7 @@ mod headers;
 mod http2;
 mod keys;
 mod limits_requests;
+mod limits_silence;
 mod logs;
 mod malformed;
 mod pages;
