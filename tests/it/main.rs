@@ -32,6 +32,7 @@ mod limits_connections;
 mod limits_frames;
 mod limits_open_files;
 mod limits_requests;
+mod limits_silence;
 mod logs;
 mod malformed;
 mod pages;
