@@ -38,6 +38,7 @@ mod raw_messages;
 mod raw_paths;
 mod raw_smuggling;
 mod raw_stage;
+mod raw_tokens;
 mod rejection;
 mod reload;
 mod routes;
