@@ -44,7 +44,7 @@ impl Petitioner {
         Self {
             caller: Caller::of(fields),
             safety: Safety::of(request.method()),
-            origin: fields.get(ORIGIN).cloned(),
+            origin: only_origin(fields).cloned(),
             host: host.and_then(split_port).map(|(host, _)| host),
             path: request.uri().path().to_owned(),
             request_id,
@@ -174,6 +174,15 @@ impl Refusals {
             fields.insert(ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
             fields.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("x-request-id, retry-after"));
         }
+    }
+}
+
+/// `Origin` where it stands once: two are none.
+fn only_origin(fields: &HeaderMap) -> Option<&HeaderValue> {
+    let mut origins = fields.get_all(ORIGIN).iter();
+    match (origins.next(), origins.next()) {
+        (Some(only), None) => Some(only),
+        (_, _) => None,
     }
 }
 

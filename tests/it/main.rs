@@ -35,6 +35,7 @@ mod raw_headers;
 mod raw_headers_http2;
 mod raw_kinds;
 mod raw_messages;
+mod raw_origins;
 mod raw_paths;
 mod raw_smuggling;
 mod raw_stage;
