@@ -37,6 +37,7 @@ mod raw_kinds;
 mod raw_messages;
 mod raw_origins;
 mod raw_paths;
+mod raw_redirects;
 mod raw_smuggling;
 mod raw_stage;
 mod raw_tokens;
