@@ -12,73 +12,87 @@ use crate::support::{
 
 const JSON: (&str, &str) = ("Accept", "application/json");
 
+/// What health checkers call themselves.
+const AGENTS: [&str; 11] = [
+    "ELB-HealthChecker/2.0",
+    "ELB-HealthChecker/1.0",
+    "GoogleHC/1.0",
+    "Google-HC",
+    "kube-probe/1.31",
+    "Amazon-Route53-Health-Check-Service",
+    "AlwaysOn",
+    "Consul Health Check",
+    "Envoy/HC",
+    "check_http/v2.3",
+    "",
+];
+
+/// Fields in which some servers read a path.
+const PATHS: [&str; 18] = [
+    "X-Original-URL",
+    "X-Original-URI",
+    "X-Original_Url",
+    "X-Rewrite-URL",
+    "X-Forwarded-Uri",
+    "X-Forwarded-Path",
+    "X-Forwarded-Prefix",
+    "X-Envoy-Original-Path",
+    "X-Envoy-Decorator-Operation",
+    "X-Accel-Redirect",
+    "X-Sendfile",
+    "X-Script-Name",
+    "Script_Name",
+    "X-Invoke-Path",
+    "X-Middleware-Subrequest",
+    "Referer",
+    "Content-Location",
+    "Destination",
+];
+
+/// Fields in which some servers read a method.
+const OVERRIDES: [&str; 7] = [
+    "X-HTTP-Method-Override",
+    "X-HTTP-Method",
+    "X-Method-Override",
+    "X_HTTP_Method_Override",
+    "X-Forwarded-Method",
+    "X-Original-Method",
+    "Access-Control-Request-Method",
+];
+
+/// Fields in which some servers read the client's address.
+const ADDRESSES: [&str; 8] = [
+    "X-Forwarded-For",
+    "X-Real-IP",
+    "X-Client-IP",
+    "True-Client-IP",
+    "CF-Connecting-IP",
+    "Forwarded",
+    "Via",
+    "X-Originating-IP",
+];
+
+/// Everything a client may say of itself or of another request, each on its own.
+fn claims_of_its_own() -> Vec<(&'static str, &'static str)> {
+    let each = |names: &'static [&'static str], values: [&'static str; 3]| {
+        names.iter().flat_map(move |name| values.map(|value| (*name, value)))
+    };
+    AGENTS
+        .iter()
+        .map(|agent| ("User-Agent", *agent))
+        .chain(each(&PATHS, ["/open", "/.auth/health", "http://app.example/open"]))
+        .chain(each(&OVERRIDES, ["OPTIONS", "HEAD", "TRACE"]))
+        .chain(each(&ADDRESSES, ["127.0.0.1", "::1", "for=127.0.0.1"]))
+        .collect()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_is_let_in_for_what_it_calls_itself_or_another_method_or_path() {
     const METHODS: [&str; 8] = ["GET", "HEAD", "OPTIONS", "POST", "PUT", "DELETE", "get", "PROPFIND"];
     let app = Strict::start().await;
     let setup = Setup::in_front_of(&app.url()).await;
     let proxy = setup.set("COGNITO_AUTH_PUBLIC_PATHS", "/open,/health").start().await;
-    let mut said: Vec<(&str, &str)> = Vec::new();
-    for agent in [
-        "ELB-HealthChecker/2.0",
-        "ELB-HealthChecker/1.0",
-        "GoogleHC/1.0",
-        "Google-HC",
-        "kube-probe/1.31",
-        "Amazon-Route53-Health-Check-Service",
-        "AlwaysOn",
-        "Consul Health Check",
-        "Envoy/HC",
-        "check_http/v2.3",
-        "",
-    ] {
-        said.push(("User-Agent", agent));
-    }
-    for name in [
-        "X-Original-URL",
-        "X-Original-URI",
-        "X-Original_Url",
-        "X-Rewrite-URL",
-        "X-Forwarded-Uri",
-        "X-Forwarded-Path",
-        "X-Forwarded-Prefix",
-        "X-Envoy-Original-Path",
-        "X-Envoy-Decorator-Operation",
-        "X-Accel-Redirect",
-        "X-Sendfile",
-        "X-Script-Name",
-        "Script_Name",
-        "X-Invoke-Path",
-        "X-Middleware-Subrequest",
-        "Referer",
-        "Content-Location",
-        "Destination",
-    ] {
-        said.extend([(name, "/open"), (name, "/.auth/health"), (name, "http://app.example/open")]);
-    }
-    for name in [
-        "X-HTTP-Method-Override",
-        "X-HTTP-Method",
-        "X-Method-Override",
-        "X_HTTP_Method_Override",
-        "X-Forwarded-Method",
-        "X-Original-Method",
-        "Access-Control-Request-Method",
-    ] {
-        said.extend([(name, "OPTIONS"), (name, "HEAD"), (name, "TRACE")]);
-    }
-    for name in [
-        "X-Forwarded-For",
-        "X-Real-IP",
-        "X-Client-IP",
-        "True-Client-IP",
-        "CF-Connecting-IP",
-        "Forwarded",
-        "Via",
-        "X-Originating-IP",
-    ] {
-        said.extend([(name, "127.0.0.1"), (name, "::1"), (name, "for=127.0.0.1")]);
-    }
+    let said = claims_of_its_own();
     let mut asked = 0;
     for path in ["/page", "/healthz", "/open/", "/page?/open", "/page?_method=OPTIONS", "/ping"] {
         for field in &said {

@@ -135,93 +135,92 @@ fn a_secret_is_found_in_each_of_its_spellings() {
     secrets.assert_unsaid(b"level=TRACE an-unmistakable secret", "");
 }
 
-/// Requests of every kind with everything a request may carry. What must not be told of them; how many they were.
-async fn converse(serving: &Serving, secrets: &mut Secrets) -> usize {
-    let people = [user("ann-subject").in_groups(&["staff"]), user("eve-subject")];
-    people.iter().for_each(|user| secrets.add_user(user));
-    let issuer = &serving.issuer;
-    let neighbour =
-        Issuer::generate(Parties { signer: issuer.parties().signer.replace("example", "other"), ..Parties::default() });
-    let neighbour = neighbour.unwrap();
+/// Tokens that are good, and bad in every way that has a code, by what they are.
+fn tokens_of_all_kinds(issuer: &Issuer, secrets: &mut Secrets) -> [(&'static str, Tokens); 9] {
+    let [ann, eve] = [user("ann-subject").in_groups(&["staff"]), user("eve-subject")];
+    secrets.add_user(&ann);
+    secrets.add_user(&eve);
+    let other = Parties { signer: issuer.parties().signer.replace("example", "other"), ..Parties::default() };
+    let neighbour = Issuer::generate(other).unwrap();
     let stranger = Issuer::generate(Parties::default()).unwrap();
-    let mut bent = issuer.tokens(&people[0]);
+    let mut bent = issuer.tokens(&ann);
     bent.data.replace_range(bent.data.len() - 8.., "AAAAAAAA");
-    let mut malformed = issuer.tokens(&people[0]);
+    let mut malformed = issuer.tokens(&ann);
     malformed.data = malformed.data.replacen('.', "..", 1);
-    let mut crossed = issuer.tokens(&people[0]);
-    crossed.access_token = issuer.tokens(&people[1]).access_token;
-    let odd = Draft::of(issuer, &people[0]).but(|draft| draft.header["exp"] = "soon".into()).signed(issuer);
+    let mut crossed = issuer.tokens(&ann);
+    crossed.access_token = issuer.tokens(&eve).access_token;
     let all = [
-        ("good", issuer.tokens(&people[0])),
-        ("not allowed", issuer.tokens(&people[1])),
-        ("expired", issuer.tokens_at(&people[0], 1_500_000_000)),
-        ("of another load balancer", neighbour.tokens(&people[0])),
-        ("under an unknown key", stranger.tokens(&people[0])),
+        ("good", issuer.tokens(&ann)),
+        ("not allowed", issuer.tokens(&eve)),
+        ("expired", issuer.tokens_at(&ann, 1_500_000_000)),
+        ("of another load balancer", neighbour.tokens(&ann)),
+        ("under an unknown key", stranger.tokens(&ann)),
         ("bent", bent),
         ("malformed", malformed),
         ("crossed", crossed),
-        ("odd", odd),
+        ("odd", Draft::of(issuer, &ann).but(|draft| draft.header["exp"] = "soon".into()).signed(issuer)),
     ];
-    let mut asked = 0;
-    let mut h2 = H2::connect(serving.address).await;
     for (name, tokens) in &all {
         secrets.add_tokens(name, tokens);
-        let fields = with(&tokens.fields(), &CARRIED);
-        let length = BODY.len().to_string();
-        for line in [
-            "GET /p",
-            "POST /p",
-            "DELETE /open",
-            "GET /.auth/me",
-            "GET /.auth/logout",
-            "GET /.auth/nothing",
-            "OPTIONS /p",
-            "GET //p",
-        ] {
-            for more in [
-                &[("Accept", "application/json")][..],
-                &[("Accept", "text/html")],
-                &[("Origin", "https://evil.example")],
-                &[("Connection", "x-amzn-oidc-data, cookie")],
-            ] {
-                let mut wire = Wire::connect(serving.address).await;
-                let head =
-                    request(&format!("{line}?{QUERY}"), &with(&with(&fields, more), &[("Content-Length", &length)]));
-                wire.send(head + BODY).await;
-                wire.answer().await;
-                asked += 1;
-            }
-        }
-        for broken in [
-            "GET /p?{q} HTTP/9\r\n",
-            "GET /p?{q} HTTP/1.1\r\nHost: a\r\nHost: b\r\n",
-            "GET /p?{q} HTTP/1.1\r\nTransfer-Encoding: gzip, chunked\r\n",
-            "GET http://x/?{q} HTTP/1.1\r\nHost: app.example\r\n",
-            "GET /p?{q} HTTP/1.1\r\nX: \0\r\n",
-        ] {
-            let own: String = fields.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
-            let mut wire = Wire::connect(serving.address).await;
-            wire.send(broken.replace("{q}", QUERY) + &own + "\r\n").await;
-            wire.answer().await;
-            asked += 1;
-        }
-        let doubled = with(&fields, &[tokens.fields()[0]]);
-        serving.send(&format!("GET /p?{QUERY}"), &doubled).await;
-        serving.send(&format!("GET /p?{QUERY}"), &with(&fields, &HANDSHAKE)).await;
-        serving.send(&format!("GET /p?{QUERY}"), &with(&fields, &[("X-Long", &"x".repeat(17_000))])).await;
-        let lower: Vec<(String, &str)> =
-            fields.iter().map(|(name, value)| (name.to_ascii_lowercase(), *value)).collect();
-        let lower: Vec<(&str, &str)> = lower
-            .iter()
-            .map(|(name, value)| (name.as_str(), *value))
-            .filter(|(name, _)| *name != "proxy-authorization")
-            .collect();
-        for line in ["GET /p", "POST /p", "GET /.auth/me", "GET /.auth/nothing"] {
-            h2.send(&format!("{line}?{QUERY}"), &lower).await;
-        }
-        asked += 7;
     }
-    asked
+    all
+}
+
+const LINES: [&str; 8] = [
+    "GET /p",
+    "POST /p",
+    "DELETE /open",
+    "GET /.auth/me",
+    "GET /.auth/logout",
+    "GET /.auth/nothing",
+    "OPTIONS /p",
+    "GET //p",
+];
+
+const MANNERS: [(&str, &str); 4] = [
+    ("Accept", "application/json"),
+    ("Accept", "text/html"),
+    ("Origin", "https://evil.example"),
+    ("Connection", "x-amzn-oidc-data, cookie"),
+];
+
+/// Heads up to the fields all have; `{q}` is the query.
+const BROKEN: [&str; 5] = [
+    "GET /p?{q} HTTP/9\r\n",
+    "GET /p?{q} HTTP/1.1\r\nHost: a\r\nHost: b\r\n",
+    "GET /p?{q} HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n",
+    "GET http://x/?{q} HTTP/1.1\r\nHost: app.example\r\n",
+    "GET /p?{q} HTTP/1.1\r\nX: \0\r\n",
+];
+
+/// Requests of every kind with these fields. How many they were.
+async fn converse(serving: &Serving, fields: &[(&str, &str)]) -> usize {
+    let length = BODY.len().to_string();
+    for line in LINES {
+        for manner in MANNERS {
+            let more = with(fields, &[manner, ("Content-Length", &length)]);
+            let mut wire = Wire::connect(serving.address).await;
+            wire.send(request(&format!("{line}?{QUERY}"), &more) + BODY).await;
+            wire.answer().await;
+        }
+    }
+    let own: String = fields.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    for broken in BROKEN {
+        let mut wire = Wire::connect(serving.address).await;
+        wire.send(broken.replace("{q}", QUERY) + &own + "\r\n").await;
+        wire.answer().await;
+    }
+    let line = format!("GET /p?{QUERY}");
+    serving.send(&line, &with(fields, &[fields[0]])).await;
+    serving.send(&line, &with(fields, &HANDSHAKE)).await;
+    serving.send(&line, &with(fields, &[("X-Long", &"x".repeat(17_000))])).await;
+    let mut h2 = H2::connect(serving.address).await;
+    let lower: Vec<(String, &str)> = fields.iter().map(|(name, value)| (name.to_ascii_lowercase(), *value)).collect();
+    let lower: Vec<(&str, &str)> = lower.iter().map(|(name, value)| (name.as_str(), *value)).collect();
+    for line in &LINES[..4] {
+        h2.send(&format!("{line}?{QUERY}"), &lower).await;
+    }
+    LINES.len() * MANNERS.len() + BROKEN.len() + 3 + 4
 }
 
 /// A cookie of its own, and what the request carried.
@@ -256,8 +255,11 @@ async fn no_stretch_of_a_secret_is_in_the_output_of_the_whole_process_at_any_lev
             .start_process()
             .await;
         let mut secrets = Secrets::default();
-        let asked = converse(&serving, &mut secrets).await;
-        assert_eq!(asked, 9 * (32 + 5 + 7), "requests");
+        let mut asked = 0;
+        for (_, tokens) in tokens_of_all_kinds(&serving.issuer, &mut secrets) {
+            asked += converse(&serving, &with(&tokens.fields(), &CARRIED)).await;
+        }
+        assert_eq!(asked, 396, "requests");
         let seen = upstream.unasked();
         assert!(seen.len() > 30, "{}", seen.len());
         for assertion in seen.iter().filter_map(|seen| seen.field("x-auth-user")) {

@@ -73,6 +73,7 @@ impl<S: Subscriber> Layer<S> for Recorder {
 /// Ends the whole run where a line tells a token: it is logged in some task, whose panic no test would see.
 struct Watch;
 
+#[expect(clippy::print_stderr, reason = "the log is what cannot be trusted here")]
 impl<S: Subscriber> Layer<S> for Watch {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
         let mut line = Fields::default();
