@@ -34,6 +34,7 @@ mod pages;
 mod raw_classes;
 mod raw_headers;
 mod raw_headers_http2;
+mod raw_http2;
 mod raw_kinds;
 mod raw_messages;
 mod raw_origins;

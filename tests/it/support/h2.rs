@@ -117,12 +117,14 @@ pub(crate) struct Frame {
     pub(crate) payload: Vec<u8>,
 }
 
+pub(crate) const DATA: u8 = 0;
 pub(crate) const HEADERS: u8 = 1;
 pub(crate) const RST_STREAM: u8 = 3;
 pub(crate) const SETTINGS: u8 = 4;
 pub(crate) const GOAWAY: u8 = 7;
 
-const END_STREAM_AND_HEADERS: u8 = 0x5;
+const END_STREAM: u8 = 0x1;
+const END_HEADERS: u8 = 0x4;
 
 /// A connection of raw frames.
 pub(crate) struct Frames(TcpStream);
@@ -139,13 +141,13 @@ impl Frames {
 
     /// A whole request on stream 1: literal fields as they are, valid or not.
     pub(crate) async fn request(&mut self, fields: &[(&str, &str)]) {
-        let mut block = Vec::new();
-        for (name, value) in fields {
-            block.push(0x10);
-            literal(&mut block, name);
-            literal(&mut block, value);
-        }
-        self.send(HEADERS, END_STREAM_AND_HEADERS, 1, &block).await;
+        self.send(HEADERS, END_STREAM | END_HEADERS, 1, &block(fields)).await;
+    }
+
+    /// The same with content.
+    pub(crate) async fn request_with(&mut self, fields: &[(&str, &str)], content: &[u8]) {
+        self.send(HEADERS, END_HEADERS, 1, &block(fields)).await;
+        self.send(DATA, END_STREAM, 1, content).await;
     }
 
     /// The next frame; `None` where the other side closed.
@@ -176,6 +178,17 @@ impl Frames {
         frame.extend(payload);
         self.0.write_all(&frame).await.unwrap();
     }
+}
+
+/// Literal fields that no table remembers.
+fn block(fields: &[(&str, &str)]) -> Vec<u8> {
+    let mut block = Vec::new();
+    for (name, value) in fields {
+        block.push(0x10);
+        literal(&mut block, name);
+        literal(&mut block, value);
+    }
+    block
 }
 
 /// A string literal without Huffman coding (RFC 7541 §5.2), its length in a 7-bit prefix.
