@@ -157,6 +157,18 @@ async fn content_ends_where_its_frames_end_whatever_a_field_says() {
                 "{when}"
             );
         }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_length_or_coding_that_content_does_not_have_is_refused() {
+    let (app, proxy) = start().await;
+    let tokens = proxy.tokens();
+    let zero_chunk = format!("0\r\n\r\n{SMUGGLED}");
+    for path in ["/page", "/open"] {
+        let mut pseudo = PSEUDO;
+        pseudo[2].1 = path;
+        let good = with(&pseudo, &tokens.fields());
         for (fields, content) in [
             (&[("content-length", "0")][..], SMUGGLED),
             (&[("content-length", "5")], SMUGGLED),
@@ -180,7 +192,9 @@ async fn content_ends_where_its_frames_end_whatever_a_field_says() {
             ),
         ] {
             let when = format!("{path} {fields:?}");
-            assert!(!succeeds(&proxy, &with(&good, fields), content.as_bytes()).await, "{when}");
+            let succeeded = succeeds(&proxy, &with(&good, fields), content.as_bytes()).await;
+            // Without content it is a good request, and may be answered before there is too much of it.
+            assert!(!succeeded || fields == [("content-length", "0")], "{when}");
             let begun = app.taken(&when);
             assert!(
                 begun.len() < 2 && begun.iter().all(|seen| seen.body.is_empty() && seen.line.contains(path)),

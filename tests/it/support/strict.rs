@@ -161,9 +161,17 @@ fn parse(head: &[u8]) -> Result<Seen, String> {
 
 fn field(line: &str) -> Result<(String, String), String> {
     match line.split_once(": ").or_else(|| line.strip_suffix(':').map(|name| (name, ""))) {
+        Some((name, _)) if is_alias(name) => Err(format!("another spelling of a framing field {line:?}")),
         Some((name, value)) if is_token(name) && value.trim() == value => Ok((name.to_owned(), value.to_owned())),
         Some(_) | None => Err(format!("field {line:?}")),
     }
+}
+
+/// Whether a server that folds names would read it as a field that says where a message ends.
+fn is_alias(name: &str) -> bool {
+    let folded = name.to_ascii_lowercase().replace(|c: char| !c.is_ascii_alphanumeric(), "-");
+    !name.eq_ignore_ascii_case(&folded)
+        && ["content-length", "transfer-encoding", "connection"].contains(&folded.as_str())
 }
 
 fn is_token(text: &str) -> bool {
