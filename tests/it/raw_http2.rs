@@ -195,11 +195,9 @@ async fn a_length_or_coding_that_content_does_not_have_is_refused() {
             let succeeded = succeeds(&proxy, &with(&good, fields), content.as_bytes()).await;
             // Without content it is a good request, and may be answered before there is too much of it.
             assert!(!succeeded || fields == [("content-length", "0")], "{when}");
+            // Of what is refused while it is under way the application may see the beginning, and late.
             let begun = app.taken(&when);
-            assert!(
-                begun.len() < 2 && begun.iter().all(|seen| seen.body.is_empty() && seen.line.contains(path)),
-                "{when}"
-            );
+            assert!(begun.iter().all(|seen| seen.body.is_empty() && !seen.line.contains("smuggled")), "{when}");
         }
     }
 }

@@ -17,8 +17,9 @@ use super::{answers::hello, upstream::Seen};
 /// What it has got so far, over all connections.
 #[derive(Default)]
 struct Record {
-    /// In the order in which their heads were complete; a body may be missing its end.
-    requests: Vec<Seen>,
+    /// By number, in the order in which their heads were complete; the body of one without end is empty.
+    requests: Vec<(usize, Seen)>,
+    begun: usize,
     violations: Vec<String>,
 }
 
@@ -52,7 +53,12 @@ impl Strict {
     pub(crate) fn taken(&self, when: &str) -> Vec<Seen> {
         let mut record = self.record.lock().unwrap();
         assert_eq!(record.violations, Vec::<String>::new(), "{when}");
-        std::mem::take(&mut record.requests)
+        std::mem::take(&mut record.requests).into_iter().map(|(_, seen)| seen).collect()
+    }
+
+    /// Whether the beginning of something has arrived since the last [`Strict::taken`].
+    pub(crate) fn has_something(&self) -> bool {
+        !self.record.lock().unwrap().requests.is_empty()
     }
 
     /// The one request that has arrived.
@@ -87,10 +93,12 @@ async fn request(stream: &mut TcpStream, buffer: &mut Vec<u8>, record: &Mutex<Re
         Ok(seen) => seen,
         Err(what) => return violated(format!("{what} in {:?}", String::from_utf8_lossy(&head))),
     };
-    let place = {
+    let number = {
         let mut record = record.lock().unwrap();
-        record.requests.push(seen.clone());
-        record.requests.len() - 1
+        record.begun += 1;
+        let number = record.begun;
+        record.requests.push((number, seen.clone()));
+        number
     };
     match (all(&seen, "content-length"), all(&seen, "transfer-encoding")) {
         (lengths, codings) if lengths.is_empty() && codings.is_empty() => return Some(seen),
@@ -110,7 +118,7 @@ async fn request(stream: &mut TcpStream, buffer: &mut Vec<u8>, record: &Mutex<Re
         },
         framing => return violated(format!("framing {framing:?}")),
     }
-    if let Some(begun) = record.lock().unwrap().requests.get_mut(place) {
+    if let Some((_, begun)) = record.lock().unwrap().requests.iter_mut().find(|(begun, _)| *begun == number) {
         begun.body.clone_from(&seen.body);
     }
     Some(seen)
