@@ -57,7 +57,7 @@ pub enum Malformed {
     /// More than `limits.max_fields` or `limits.max_fields_size`.
     #[error("the fields are too many or too long together")]
     FieldsTooLarge,
-    /// HTTP/1.0 without `Host`.
+    /// HTTP/1 without `Host`.
     #[error("the request names no host")]
     MissingAuthority,
     /// A target over `limits.max_target_size`.
@@ -166,7 +166,7 @@ impl Inbound {
         if hop_by_hop::TransferCoding::of(request.headers()) == hop_by_hop::TransferCoding::Unknown {
             return Err(Malformed::TransferCoding);
         }
-        let host = forwarded::authority(request.uri(), request.headers())?;
+        let host = forwarded::authority(&request)?;
         let handshake = Handshake::take_from(&mut request)?;
         let (parts, body) = request.into_parts();
         let target = origin_form(&parts.method, &parts.uri)?;
@@ -224,6 +224,8 @@ fn origin_form(method: &Method, uri: &Uri) -> Result<Uri, Malformed> {
         return Err(Malformed::UnsupportedMethod);
     }
     match uri.path_and_query() {
+        // Also where there is nothing but a fragment, which would be written as no target at all.
+        Some(path) if path.as_str() == "/" => Ok(Uri::default()),
         Some(path) if path.as_str().starts_with('/') => Ok(Uri::from(path.clone())),
         Some(_) | None => Err(Malformed::UnsupportedTarget),
     }

@@ -165,6 +165,23 @@ impl Rejection {
         }
     }
 
+    /// Whether the connection ends after the answer. Where a message begins and ends, or whom it is for, was a guess, and
+    /// so would be what stands behind it (RFC 9112 §6.3).
+    #[must_use]
+    pub const fn ends_connection(&self) -> bool {
+        matches!(
+            self,
+            Self::Malformed(
+                Malformed::AmbiguousAuthority
+                    | Malformed::ContentOnUpgrade
+                    | Malformed::MissingAuthority
+                    | Malformed::TransferCoding
+                    | Malformed::UnsupportedMethod
+                    | Malformed::UnsupportedTarget
+            )
+        )
+    }
+
     /// Whether an operator has to look: something of ours, of the application or of the key endpoints failed. Saying
     /// that one is not ready is no fault, and that there is no room the server says once.
     #[must_use]

@@ -145,7 +145,8 @@ pub(crate) const GOAWAY: u8 = 7;
 pub(crate) const CONTINUATION: u8 = 9;
 pub(crate) const PRIORITY_UPDATE: u8 = 16;
 
-const END_STREAM_AND_HEADERS: u8 = 0x5;
+const END_STREAM: u8 = 0x1;
+const END_HEADERS: u8 = 0x4;
 
 /// A connection of raw frames.
 pub(crate) struct Frames(TcpStream);
@@ -167,7 +168,7 @@ impl Frames {
 
     /// The same on any stream; the other side may have closed.
     pub(crate) async fn request_on(&mut self, stream: u32, fields: &[(&str, &str)]) -> std::io::Result<()> {
-        self.try_send(HEADERS, END_STREAM_AND_HEADERS, stream, &block(fields)).await
+        self.try_send(HEADERS, END_STREAM | END_HEADERS, stream, &block(fields)).await
     }
 
     /// What the other side says until it closes.
@@ -177,6 +178,12 @@ impl Frames {
             frames.push(frame);
         }
         frames
+    }
+
+    /// The same with content.
+    pub(crate) async fn request_with(&mut self, fields: &[(&str, &str)], content: &[u8]) {
+        self.send(HEADERS, END_HEADERS, 1, &block(fields)).await;
+        self.send(DATA, END_STREAM, 1, content).await;
     }
 
     /// The next frame; `None` where the other side closed.
@@ -214,7 +221,7 @@ impl Frames {
     }
 }
 
-/// Literal fields as they are.
+/// Literal fields that no table remembers.
 pub(crate) fn block(fields: &[(&str, &str)]) -> Vec<u8> {
     let mut block = Vec::new();
     for (name, value) in fields {

@@ -19,7 +19,7 @@ use tokio::{
 use super::{
     client::{Answer, Wire, request},
     proxy::{Setup, staff},
-    soon,
+    secrecy, soon,
 };
 
 /// A process that was started. Dropping it kills it.
@@ -118,8 +118,11 @@ impl Process {
         let child = Arc::clone(&self.child);
         let code = spawn_blocking(move || child.lock().unwrap().wait().unwrap().code());
         let code = soon("the exit code", code).await.unwrap();
-        let stderr = texts.pop().unwrap();
-        Ended { code, stdout: texts.pop().unwrap(), stderr }
+        let (stderr, stdout) = (texts.pop().unwrap(), texts.pop().unwrap());
+        for output in [&stdout, &stderr] {
+            secrecy::assert_tells_nothing("the output of the process", output);
+        }
+        Ended { code, stdout, stderr }
     }
 }
 

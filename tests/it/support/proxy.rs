@@ -44,6 +44,7 @@ impl Setup {
 
     /// The same in front of any URL.
     pub(crate) async fn in_front_of(url: &str) -> Self {
+        super::log::watch();
         let tasks = TaskTracker::new();
         let issuer = Issuer::generate(Parties::default()).unwrap();
         let (keys, serving) = KeyEndpoint::bind(&issuer).await.unwrap();
