@@ -1,0 +1,235 @@
+//! The oracles on inputs made from what attacks are made of, anew in every test run.
+
+use proptest::{collection::vec, prelude::*, sample::select};
+
+use super::*;
+
+/// Pieces of paths that servers read differently, and pieces of ours.
+const PATH_PIECES: [&str; 36] = [
+    "/", "/", "/", "//", "\\", ".", "..", "%2e", "%2E%2e", "%252e", "%2f", "%2F", "%252f", "%5c", "%255c", ";", "%3b",
+    ";a=b", "%00", "%23", "%3f", "?", "#", ".auth", "%2eauth", ".aut%68", "own", "door", "open", "logo.png", "me", "a",
+    "%", "%zz", "%ff", "é",
+];
+
+/// Names of ours with what servers fold together.
+const NAMES: [&str; 16] = [
+    "x-auth-user",
+    "x-my-user",
+    "x-amzn-oidc-data",
+    "x-amzn-oidc-accesstoken",
+    "x-amzn-oidc-identity",
+    "x-forwarded-for",
+    "x-auth-request-email",
+    "remote-user",
+    "forwarded",
+    "x-real-ip",
+    "connection",
+    "cookie",
+    "host",
+    "te",
+    "expect",
+    "accept",
+];
+
+const COOKIE_PIECES: [&str; 16] = [
+    "AWSELBAuthSessionCookie",
+    "-0",
+    "-12",
+    "-x",
+    "AWSALBAuthNonce",
+    "cognito-auth-proxy-relogin",
+    "=",
+    "==",
+    "; ",
+    ";",
+    " ",
+    "a",
+    "é",
+    "\"",
+    "\n",
+    ",",
+];
+
+const JSON_PIECES: [&str; 30] = [
+    "\"sub\":\"a\"",
+    "\"sub\":\"\"",
+    "\"exp\":1800000100",
+    "\"exp\":1800000100.5",
+    "\"exp\":1e300",
+    "\"exp\":\"1\"",
+    "\"s\\u0075b\":\"b\"",
+    "\"iss\":\"https://idp.example\"",
+    "\"email\":\"a@b\\r\\n\\u0000\\ud83e\\udd80\"",
+    "\"email_verified\":\"true\"",
+    "\"email_verified\":1",
+    "\"cognito:groups\":[\"a\",\"b\",\"a\",\"\"]",
+    "\"cognito:groups\":\"a, b a\"",
+    "\"cognito:groups\":null",
+    "\"name\":\"\u{e9}\u{1f980}\"",
+    "\"x\":[[[[]]]]",
+    "\"x\":{\"sub\":\"c\"}",
+    "\"x\":\"\\\"}\"",
+    "\"token_use\":\"access\"",
+    "\"client_id\":\"client\"",
+    "\"username\":null",
+    "{",
+    "}",
+    ",",
+    ",",
+    ",",
+    ",",
+    "[",
+    "]",
+    ":",
+];
+
+const POLICY_PIECES: [&str; 26] = [
+    "{",
+    "}",
+    "\"",
+    "\"allowed_groups\"",
+    "\"allowed_users\"",
+    "\"allowed_domains\"",
+    "\"require_all\"",
+    "\"admin_groups\"",
+    "\"_comment\"",
+    "\"allowed_group\"",
+    ":",
+    ": ",
+    ",",
+    "[",
+    "]",
+    "[\"a\", \"b\"]",
+    "[\"a@corp.com\"]",
+    "[\"corp.com\"]",
+    "[\"$SECRET\"]",
+    "[\" a\"]",
+    "[\"\"]",
+    "true",
+    "null",
+    "allowed_groups = ",
+    "admin_users = ",
+    "\n",
+];
+
+const CONFIG_PIECES: [&str; 34] = [
+    "[server]\n",
+    "[upstream]\n",
+    "[alb]\n",
+    "[authoriser]\n",
+    "[assertion]\n",
+    "[dev]\n",
+    "listen",
+    "url",
+    "preset",
+    "allowed_groups",
+    "allowed_users",
+    "allow_any_authenticated",
+    "public_paths",
+    "signing_key",
+    "algorithm",
+    "ttl",
+    "mode",
+    "trusted_hops",
+    " = ",
+    " = ",
+    " = ",
+    "\n",
+    "\n",
+    "\n",
+    "true",
+    "1",
+    "\"$SECRET\"",
+    "$SECRET",
+    "\"HS256\"",
+    "[\"/a\"]",
+    "\"1h\"",
+    "\0",
+    "COGNITO_AUTH_SIGNING_KEY=$SECRET",
+    "COGNITO_AUTH_LISTEN=$SECRET",
+];
+
+/// Texts of up to `most` of these pieces, with now and then anything in between.
+fn text_of(pieces: &'static [&'static str], most: usize) -> impl Strategy<Value = String> {
+    let piece = prop_oneof![12 => select(pieces).prop_map(str::to_owned), 1 => "\\PC{0,3}"];
+    vec(piece, 0..most).prop_map(|chosen| chosen.concat())
+}
+
+/// A name as some client spells it.
+fn spelt(name: &'static str) -> impl Strategy<Value = String> {
+    let character = move |c: char| match c {
+        '-' => select(&["-", "-", "_", ".", "~", "!", "--"][..]).prop_map(str::to_owned).boxed(),
+        c => prop_oneof![Just(c.to_string()), Just(c.to_ascii_uppercase().to_string())].boxed(),
+    };
+    name.chars().map(character).collect::<Vec<_>>().prop_map(|parts| parts.concat())
+}
+
+fn field() -> impl Strategy<Value = String> {
+    let name = || prop_oneof![8 => select(&NAMES[..]).prop_flat_map(spelt), 1 => "[a-z!-~]{1,6}"];
+    let value = prop_oneof![name(), vec(name(), 0..4).prop_map(|names| names.join(" , ")), "[ -~\u{80}-\u{ff}]{0,8}"];
+    (name(), value).prop_map(|(name, value)| format!("{name}: {value}"))
+}
+
+/// JSON that is nearly a claim set.
+fn claim_set() -> impl Strategy<Value = String> {
+    let members = || vec(select(&JSON_PIECES[..21]), 0..7).prop_map(|members| format!("{{{}}}", members.join(",")));
+    prop_oneof![4 => members(), 1 => text_of(&JSON_PIECES, 12)]
+}
+
+const GOOD_HEADERS: [&str; 3] = [
+    "{\"alg\":\"ES256\",\"kid\":\"0c8a9c9e-1f2d-4e5b-8a7c-6d5e4f3a2b1c\",\"signer\":\"arn:aws:elasticloadbalancing:eu-west-2:123456789012:loadbalancer/app/front/50dc6c495c0c9188\",\"client\":\"client\",\"iss\":\"https://idp.example\",\"exp\":1800000100}",
+    "{\"alg\":\"RS256\",\"kid\":\"a\"}",
+    "{\"alg\":\"RS256\",\"kid\":\"a\",\"crit\":[]}",
+];
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1024))]
+
+    #[test]
+    fn three_segments_are_a_token_and_nothing_else_is(text in "[A-Za-z0-9_=+/.-]{0,24}", any in vec(any::<u8>(), 0..32)) {
+        jws(text.as_bytes());
+        jws(&any);
+    }
+
+    #[test]
+    fn claims_that_are_taken_are_those_of_the_json(header in select(&GOOD_HEADERS[..]), payload in claim_set()) {
+        claims(format!("{header}\n{payload}").as_bytes());
+    }
+
+    #[test]
+    fn headers_of_ours_never_go_on_and_others_do(fields in vec(field(), 0..12)) {
+        headers(fields.join("\n").as_bytes());
+    }
+
+    #[test]
+    fn cookies_of_the_application_stay_as_they_are(text in text_of(&COOKIE_PIECES, 14)) {
+        cookies(text.as_bytes());
+    }
+
+    #[test]
+    fn paths_that_could_be_ours_are_never_forwarded(text in text_of(&PATH_PIECES, 10)) {
+        paths(format!("/{text}").as_bytes());
+    }
+
+    #[test]
+    fn local_targets_stay_on_their_host(text in text_of(&PATH_PIECES, 8), odd in "[/\\\\@:. \t\nhtps]{0,8}evil") {
+        local_target(text.as_bytes());
+        local_target(odd.as_bytes());
+        local_target(format!("/{odd}").as_bytes());
+    }
+
+    #[test]
+    fn policies_mean_one_thing(text in text_of(&POLICY_PIECES, 14)) {
+        policy(text.as_bytes());
+        policy(format!("{{{text}}}").as_bytes());
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+
+    #[test]
+    fn configurations_quote_no_value(text in text_of(&CONFIG_PIECES, 20)) {
+        config(text.as_bytes());
+    }
+}
