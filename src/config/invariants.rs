@@ -49,11 +49,12 @@ fn is_key(text: &str) -> bool {
 }
 
 fn understood(text: &str) {
-    let keys: Vec<String> = if text.trim_start_matches('\u{feff}').trim_start().starts_with('{') {
-        let object: serde_json::Map<_, _> = serde_json::from_str(text.trim_start_matches('\u{feff}').trim()).unwrap();
+    let text = text.trim_start_matches('\u{feff}').trim();
+    let keys: Vec<String> = if text.starts_with('{') {
+        let object: serde_json::Map<_, _> = serde_json::from_str(text).unwrap();
         object.keys().cloned().collect()
     } else {
-        toml_table(text.trim_start_matches('\u{feff}')).unwrap().keys().cloned().collect()
+        toml_table(text).unwrap().keys().cloned().collect()
     };
     let known = ["admin_groups", "admin_users", "allowed_domains", "allowed_groups", "allowed_users", "require_all"];
     assert!(keys.iter().all(|key| key.starts_with('_') || known.contains(&key.as_str())), "{keys:?}");

@@ -22,7 +22,7 @@ use crate::{
 const PUBLIC: [&str; 4] = ["/", "/logo.png", "/open/door", "/own"];
 
 /// A few readings are enough to find the one that matters; a path with more is not worth the time.
-const MOST_READINGS: usize = 400;
+const MOST_READINGS: usize = 200;
 
 /// Of any request target: only the bytes in the table are public, and what some server might read as reserved is ours.
 pub fn paths(target: &[u8]) {
