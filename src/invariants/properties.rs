@@ -1,18 +1,56 @@
 //! The oracles on inputs made from what attacks are made of, anew in every test run.
 
-use proptest::{collection::vec, prelude::*, sample::select};
+use proptest::{
+    collection::vec,
+    prelude::*,
+    sample::{select, subsequence},
+};
 
 use super::*;
 
-/// Pieces of paths that servers read differently, and pieces of ours.
-const PATH_PIECES: [&str; 36] = [
-    "/", "/", "/", "//", "\\", ".", "..", "%2e", "%2E%2e", "%252e", "%2f", "%2F", "%252f", "%5c", "%255c", ";", "%3b",
-    ";a=b", "%00", "%23", "%3f", "?", "#", ".auth", "%2eauth", ".aut%68", "own", "door", "open", "logo.png", "me", "a",
-    "%", "%zz", "%ff", "é",
+/// What stands between segments to some server.
+const SEPARATORS: [&str; 10] = ["/", "/", "/", "/", "//", "\\", "%2f", "%5C", "%252f", "%255c"];
+
+/// Segments that servers read differently, and ours.
+const SEGMENTS: [&str; 30] = [
+    "..",
+    "..",
+    "..",
+    "%2e%2E",
+    ".%252e",
+    "..;",
+    ".",
+    "%2e",
+    "",
+    ";a=b",
+    "a;b",
+    "a;b%2fc",
+    ".auth",
+    ".auth",
+    ".auth",
+    "%2eauth",
+    ".aut%68",
+    ".auth;x",
+    ".auth%3fx",
+    ".auth%2523",
+    ".auth%00",
+    "own",
+    "door",
+    "own/door",
+    "open",
+    "logo.png",
+    "me",
+    "a",
+    "%zz",
+    "%ff",
 ];
 
+/// Pieces of text that browsers read differently.
+const PATH_PIECES: [&str; 16] =
+    ["/", "/", "//", "\\", ".", "..", "%2e", "%2f", "%5c", ";", "?", "#", "@", ":", "evil.example", "\t"];
+
 /// Names of ours with what servers fold together.
-const NAMES: [&str; 16] = [
+const NAMES: [&str; 27] = [
     "x-auth-user",
     "x-my-user",
     "x-amzn-oidc-data",
@@ -21,14 +59,25 @@ const NAMES: [&str; 16] = [
     "x-forwarded-for",
     "x-auth-request-email",
     "remote-user",
+    "remote-groups",
+    "remote-name",
+    "remote-email",
     "forwarded",
     "x-real-ip",
+    "x-original-url",
+    "x-original-uri",
+    "x-rewrite-url",
+    "x-request-id",
+    "x-gradio-server",
     "connection",
     "cookie",
     "host",
     "te",
     "expect",
     "accept",
+    "x-auth-users",
+    "remote-name-x",
+    "x-amzn-oidc",
 ];
 
 const COOKIE_PIECES: [&str; 16] = [
@@ -50,37 +99,41 @@ const COOKIE_PIECES: [&str; 16] = [
     ",",
 ];
 
-const JSON_PIECES: [&str; 30] = [
+/// What both kinds of claim set need.
+const NEEDED: [&str; 5] = [
     "\"sub\":\"a\"",
-    "\"sub\":\"\"",
     "\"exp\":1800000100",
+    "\"iss\":\"https://idp.example\"",
+    "\"token_use\":\"access\"",
+    "\"client_id\":\"client\"",
+];
+
+/// What else may stand there, or what stands there may be.
+const MEMBERS: [&str; 24] = [
+    "\"sub\":\"\"",
+    "\"sub\":null",
+    "\"s\\u0075b\":\"b\"",
     "\"exp\":1800000100.5",
+    "\"exp\":1799999995",
     "\"exp\":1e300",
     "\"exp\":\"1\"",
-    "\"s\\u0075b\":\"b\"",
-    "\"iss\":\"https://idp.example\"",
     "\"email\":\"a@b\\r\\n\\u0000\\ud83e\\udd80\"",
+    "\"email\":[]",
     "\"email_verified\":\"true\"",
+    "\"email_verified\":\"yes\"",
     "\"email_verified\":1",
+    "\"email_verified\":true",
+    "\"email_verified\":null",
     "\"cognito:groups\":[\"a\",\"b\",\"a\",\"\"]",
     "\"cognito:groups\":\"a, b a\"",
     "\"cognito:groups\":null",
-    "\"name\":\"\u{e9}\u{1f980}\"",
+    "\"cognito:groups\":[1]",
+    "\"name\":\" \u{e9}\u{1f980} \"",
+    "\"given_name\":\" a \"",
     "\"x\":[[[[]]]]",
     "\"x\":{\"sub\":\"c\"}",
     "\"x\":\"\\\"}\"",
-    "\"token_use\":\"access\"",
-    "\"client_id\":\"client\"",
     "\"username\":null",
-    "{",
-    "}",
-    ",",
-    ",",
-    ",",
-    ",",
-    "[",
-    "]",
-    ":",
 ];
 
 const POLICY_PIECES: [&str; 26] = [
@@ -182,14 +235,16 @@ fn nearly_a_token() -> impl Strategy<Value = String> {
 
 /// JSON that is nearly a claim set.
 fn claim_set() -> impl Strategy<Value = String> {
-    let members = || vec(select(&JSON_PIECES[..21]), 0..7).prop_map(|members| format!("{{{}}}", members.join(",")));
-    prop_oneof![4 => members(), 1 => text_of(&JSON_PIECES, 12)]
+    let needed = prop_oneof![3 => Just(NEEDED.to_vec()), 1 => subsequence(NEEDED.to_vec(), 4)];
+    let joined = (needed, vec(select(&MEMBERS[..]), 0..4)).prop_map(|(needed, more)| [needed, more].concat().join(","));
+    prop_oneof![8 => joined.prop_map(|members| format!("{{{members}}}")), 1 => text_of(&MEMBERS, 4)]
 }
 
-const GOOD_HEADERS: [&str; 3] = [
+const HEADERS: [&str; 4] = [
     "{\"alg\":\"ES256\",\"kid\":\"0c8a9c9e-1f2d-4e5b-8a7c-6d5e4f3a2b1c\",\"signer\":\"arn:aws:elasticloadbalancing:eu-west-2:123456789012:loadbalancer/app/front/50dc6c495c0c9188\",\"client\":\"client\",\"iss\":\"https://idp.example\",\"exp\":1800000100}",
     "{\"alg\":\"RS256\",\"kid\":\"a\"}",
     "{\"alg\":\"RS256\",\"kid\":\"a\",\"crit\":[]}",
+    "{\"alg\":\"HS256\",\"kid\":\"a\"}",
 ];
 
 proptest! {
@@ -202,7 +257,7 @@ proptest! {
     }
 
     #[test]
-    fn claims_that_are_taken_are_those_of_the_json(header in select(&GOOD_HEADERS[..]), payload in claim_set()) {
+    fn claims_that_are_taken_are_those_of_the_json(header in select(&HEADERS[..]), payload in claim_set()) {
         claims(format!("{header}\n{payload}").as_bytes());
     }
 
@@ -217,8 +272,13 @@ proptest! {
     }
 
     #[test]
-    fn paths_that_could_be_ours_are_never_forwarded(text in text_of(&PATH_PIECES, 10)) {
-        paths(format!("/{text}").as_bytes());
+    fn paths_that_could_be_ours_are_never_forwarded(
+        steps in vec((select(&SEPARATORS[..]), select(&SEGMENTS[..])), 1..6),
+        any in "/[!-~]{0,30}",
+    ) {
+        let walked: String = steps.into_iter().flat_map(|(separator, segment)| [separator, segment]).collect();
+        paths(format!("/{}", walked.trim_start_matches('/')).as_bytes());
+        paths(any.as_bytes());
     }
 
     #[test]
