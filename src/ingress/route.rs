@@ -239,4 +239,22 @@ mod tests {
         let path = format!("/%{}2e", "25".repeat(20_000));
         assert!(matches!(routes().classify(&path), Route::Own(Endpoint::Unknown)));
     }
+
+    #[test]
+    fn every_endpoint_has_its_path_and_its_methods() {
+        for (path, endpoint, allow) in [
+            ("/.auth/health", Endpoint::Health, "GET, HEAD"),
+            ("/.auth/jwks.json", Endpoint::Jwks, "GET, HEAD"),
+            ("/.auth/logout", Endpoint::Logout, "GET, HEAD, POST"),
+            ("/.auth/me", Endpoint::Me, "GET, HEAD"),
+            ("/.auth/ready", Endpoint::Ready, "GET, HEAD"),
+        ] {
+            assert!(matches!(routes().classify(path), Route::Own(found) if found == endpoint), "{path}");
+            assert_eq!(endpoint.allow(), allow, "{path}");
+            for method in [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::OPTIONS] {
+                assert_eq!(endpoint.allows(&method), allow.contains(method.as_str()), "{method} {path}");
+            }
+        }
+        assert!(Endpoint::Unknown.allows(&Method::PUT), "404 for every method");
+    }
 }
