@@ -47,3 +47,7 @@ pub mod telemetry;
 
 // Development and tests: issuer, key endpoint, sample application.
 pub mod dev;
+
+// What holds for every input: the oracles of fuzzing and property tests.
+#[cfg(any(test, fuzzing))]
+pub mod invariants;

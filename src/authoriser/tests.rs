@@ -224,3 +224,29 @@ fn a_snapshot_outlives_the_policy_it_was_taken_from() {
     assert!(snapshot.grant(&member_of_old).is_some());
     assert_eq!(live.load().grant(&member_of_old), None);
 }
+
+#[test]
+fn a_policy_file_of_a_mebibyte_is_read_and_a_byte_more_is_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("policy.json");
+    for (length, expected) in [(1024 * 1024, Ok(1024 * 1024)), (1024 * 1024 + 1, Err(ReadError::TooLarge))] {
+        std::fs::write(&path, vec![b' '; length]).unwrap();
+        assert_eq!(policy::read(&path).map(|content| content.len()), expected);
+    }
+}
+
+#[test]
+fn rules_bear_the_names_of_their_keys() {
+    let rules = PolicyRules {
+        admin_groups: texts(&["ops"]),
+        admin_users: emails(&["root@x.org"]),
+        ..every_kind(Combination::Any)
+    };
+    let authoriser = authoriser(&rules);
+    let names: Vec<&str> = authoriser.rules().map(Rule::name).collect();
+    assert_eq!(names, ["admin_groups", "admin_users", "allowed_groups", "allowed_users", "allowed_domains"]);
+    let open =
+        Authoriser::from_rules(&PolicyRules::default(), EmptyPolicy::AdmitAuthenticated, EmailRules::RequireVerified);
+    let open = open.unwrap();
+    assert_eq!(open.rules().map(Rule::name).collect::<Vec<_>>(), ["allow_any_authenticated"]);
+}

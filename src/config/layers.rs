@@ -48,6 +48,16 @@ impl Layers {
         layers
     }
 
+    /// As [`Self::read`], with `text` in the place of the system's file and without flags.
+    #[cfg(any(test, fuzzing))]
+    pub(super) fn of_text(text: &str, environment: &Environment) -> Self {
+        let mut layers = Self::default();
+        layers.add_document(DEFAULTS, &Layer::Default);
+        layers.add_document(text, &Layer::File(PathBuf::from("fuzzed.toml")));
+        layers.add_environment(environment);
+        layers
+    }
+
     /// The merged values, and what was found on the way.
     pub(super) fn into_raw(mut self) -> Result<(Raw, Findings), ConfigErrors> {
         let mut table = toml::Table::new();

@@ -9,6 +9,8 @@ mod duration;
 mod environment;
 mod findings;
 mod interlock;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod invariants;
 mod keys;
 mod layers;
 mod mock_user;

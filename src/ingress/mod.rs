@@ -7,6 +7,8 @@ mod cross_site;
 mod forwarded;
 pub mod headers;
 pub mod hop_by_hop;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod invariants;
 mod local_target;
 mod path_kind;
 mod presented;

@@ -86,3 +86,34 @@ impl std::fmt::Debug for Field {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_presented_prints_that_it_was_and_not_what() {
+        let mut fields = HeaderMap::new();
+        for (name, value) in [("x-amzn-oidc-data", "secret"), ("x-amzn-oidc-identity", "a"), ("x_amzn_oidc_data", "b")]
+        {
+            fields.append(name, HeaderValue::from_static(value));
+        }
+        fields.append("x-amzn-oidc-identity", HeaderValue::from_static("secret"));
+        let presented = Presented::take_from(&mut fields);
+        assert_eq!(format!("{presented:?}"), "Presented { others: 1, .. }");
+        let printed = [&presented.data, &presented.access_token, &presented.identity].map(|field| format!("{field:?}"));
+        assert_eq!(printed, ["Once(REDACTED)", "Absent", "Repeated"]);
+    }
+
+    #[test]
+    fn an_access_token_that_is_not_verified_is_left_out_and_nothing_else_is() {
+        let mut fields = HeaderMap::new();
+        for name in ["x-amzn-oidc-data", "x-amzn-oidc-accesstoken", "x-amzn-oidc-identity"] {
+            fields.append(name, HeaderValue::from_static("1"));
+        }
+        let presented = Presented::take_from(&mut fields).without_access_token();
+        let left = [&presented.data, &presented.access_token, &presented.identity].map(|field| *field == Field::Absent);
+        assert_eq!(left, [false, true, false]);
+        assert!(!presented.is_empty() && Presented::default().is_empty());
+    }
+}

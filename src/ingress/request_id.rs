@@ -79,5 +79,18 @@ mod tests {
         assert_eq!(ids.assign(&sent("abc-1.2_3")), "abc-1.2_3");
         assert_eq!(ids.assign(&sent("a b")).len(), 32);
         assert_eq!(ids.assign(&sent("")).len(), 32);
+        let of_length = |length| HeaderMap::from_iter([(REQUEST_ID.clone(), "a".repeat(length).parse().unwrap())]);
+        assert_eq!([128, 129].map(|length| ids.assign(&of_length(length)).len()), [128, 32]);
+        let mut twice = sent("abc");
+        twice.append(&REQUEST_ID, HeaderValue::from_static("abc"));
+        assert_eq!(ids.assign(&twice).len(), 32, "whose it is is anybody's guess");
+    }
+
+    #[test]
+    fn an_id_is_the_process_and_a_count_in_hexadecimal() {
+        let process = 0x0123_4567_89ab_cdef;
+        let ids = RequestIds { source: RequestIdSource::Own, process, next: AtomicU64::new(0xfff9) };
+        let made = [(); 3].map(|()| ids.assign(&HeaderMap::new()));
+        assert_eq!(made, ["fff9", "fffa", "fffb"].map(|count| format!("0123456789abcdef000000000000{count}")));
     }
 }

@@ -8,56 +8,61 @@ use crate::config::PathPrefix;
 const MOST_LAYERS: usize = 4;
 
 /// Whether some server might read `path` as one under `prefix`: after any number of decodings, with backslashes as
-/// slashes, without parameters, empty or dot segments. A path that is still encoded after [`MOST_LAYERS`] might.
+/// slashes or not, without parameters, empty or dot segments. A path that is still encoded after [`MOST_LAYERS`] might.
 pub(super) fn could_mean(path: &str, prefix: &PathPrefix) -> bool {
     if !path.contains(['%', '\\', ';']) && !path.contains("//") && !path.contains("/.") {
         return false;
     }
-    in_any_layer(path, |layer| passes_through(layer, prefix))
+    decoded(path).is_none_or(|path| leads_to(&path, prefix))
 }
 
 /// Whether some server might read `path` as one that goes up, out of where it seems to be.
 pub(super) fn could_go_up(path: &str) -> bool {
-    in_any_layer(path, |layer| segments(layer).any(|segment| segment == ".."))
+    decoded(path).is_none_or(|path| path.split(['/', '\\']).any(|segment| name(segment) == ".."))
 }
 
-/// Whether `says_yes` to `path` under any number of decodings. To a path that is still encoded after [`MOST_LAYERS`] it
-/// might.
-fn in_any_layer(path: &str, says_yes: impl Fn(&str) -> bool) -> bool {
+/// `path` without any percent-encoding; `None` where it is still encoded after [`MOST_LAYERS`].
+fn decoded(path: &str) -> Option<String> {
     let mut layer = path.to_owned();
     for _ in 0..MOST_LAYERS {
-        if says_yes(&layer) {
-            return true;
-        }
         let next = percent_decode_str(&layer).decode_utf8_lossy().into_owned();
         if next == layer {
-            return false;
+            return Some(layer);
         }
         layer = next;
     }
-    true
+    None
 }
 
-/// Whether walking along `path` is at or under `prefix` at any step: servers disagree on what `..` takes away.
-fn passes_through(path: &str, prefix: &PathPrefix) -> bool {
-    let mut walked = String::with_capacity(path.len() + 1);
-    for segment in segments(path) {
-        match segment {
-            "" | "." => {}
-            ".." => walked.truncate(walked.rfind('/').unwrap_or(0)),
-            plain => {
-                walked.push('/');
-                walked.push_str(plain);
+/// Whether the segments of `prefix` stand in `decoded` where some reading has nothing before them.
+///
+/// What a `..` takes away is not worked out: servers split at encoded slashes and at backslashes or do not, and cut
+/// parameters before or after. Where one of these stands, anything before it may be gone.
+fn leads_to(decoded: &str, prefix: &PathPrefix) -> bool {
+    let wanted: Vec<&str> = prefix.as_str().split('/').skip(1).collect();
+    let (mut in_order, mut plain, mut disputed) = (0, 0, false);
+    for run in decoded.split('/') {
+        disputed |= run.contains(['\\', ';']);
+        for segment in run.split('\\') {
+            match name(segment) {
+                "" | "." => {}
+                ".." => disputed = true,
+                name => {
+                    plain += 1;
+                    let found = wanted.get(in_order) == Some(&name);
+                    if found && in_order + 1 < wanted.len() {
+                        in_order += 1;
+                    } else if found && (disputed || plain == wanted.len()) {
+                        return true;
+                    }
+                }
             }
-        }
-        if prefix.strip(&walked).is_some() {
-            return true;
         }
     }
     false
 }
 
-/// What stands between slashes of either kind, without parameters.
-fn segments(path: &str) -> impl Iterator<Item = &str> {
-    path.split(['/', '\\']).map(|segment| segment.split(';').next().unwrap_or_default())
+/// What follows is a parameter or, to who parses the path as a URL or a C string once more, no part of it.
+fn name(segment: &str) -> &str {
+    segment.split([';', '?', '#', '\0']).next().unwrap_or_default()
 }

@@ -64,7 +64,7 @@ impl AlbVerifier {
     }
 
     /// Every check that needs no key. It is cheap and comes first, so that most garbage costs no fetch.
-    fn check(&self, jws: &Jws<'_>, now: u64) -> Result<(KeyId, AlbClaims), TokenError> {
+    pub(super) fn check(&self, jws: &Jws<'_>, now: u64) -> Result<(KeyId, AlbClaims), TokenError> {
         let header: AlbHeader = claims::header(&jws.header)?;
         if header.alg != "ES256" {
             return Err(Malformation::Algorithm.into());

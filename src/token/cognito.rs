@@ -71,7 +71,7 @@ impl CognitoVerifier {
         named.or_else(|| self.key_sets.first()).map(|set| &*set.keys).ok_or(KeyError::Unknown)
     }
 
-    fn check_parties(&self, payload: &AccessPayload, client: &str) -> Result<(), TokenError> {
+    pub(super) fn check_parties(&self, payload: &AccessPayload, client: &str) -> Result<(), TokenError> {
         if !payload.iss.as_ref().is_some_and(|issuer| self.issuers.contains(issuer)) {
             return Err(TokenError::WrongIssuer);
         }
@@ -87,7 +87,7 @@ impl CognitoVerifier {
     }
 }
 
-fn check_header(json: &[u8]) -> Result<PoolKeyId, Malformation> {
+pub(super) fn check_header(json: &[u8]) -> Result<PoolKeyId, Malformation> {
     let header: AccessHeader = claims::header(json)?;
     if header.alg != "RS256" {
         return Err(Malformation::Algorithm);

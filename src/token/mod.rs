@@ -5,6 +5,8 @@
 mod alb;
 mod claims;
 mod cognito;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod invariants;
 mod jws;
 mod verified;
 

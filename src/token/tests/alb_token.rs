@@ -373,3 +373,14 @@ async fn an_error_does_not_repeat_the_token() {
         assert!(!text.contains(part), "{text}");
     }
 }
+
+#[tokio::test]
+async fn verified_claims_print_a_subject_and_nothing_else_of_a_person() {
+    let alb = Alb::start().await;
+    let verified = alb.verifier.verify(alb.good().as_bytes(), NOW).await.unwrap();
+    assert_eq!(format!("{verified:?}"), "Verified(…)");
+    assert_eq!(format!("{:?}", verified.claims()), r#"AlbClaims { subject: "ann-sub", .. }"#);
+    let AlbClaims { subject, username, groups, expires_at, .. } = verified.into_claims();
+    let access = AccessClaims { subject, username, groups, expires_at };
+    assert_eq!(format!("{access:?}"), r#"AccessClaims { subject: "ann-sub", .. }"#);
+}

@@ -89,6 +89,7 @@ fn a_payload_is_one_object_with_no_claim_of_ours_twice() {
         br#"["a",1,null,null,null,null,null,null,null]"#,
         br#"{"sub":"a","exp":1}{}"#,
         b"{\"sub\":\"\xff\",\"exp\":1}",
+        b"{\"sub\":\"a\",\"exp\":1,\"unknown\":\"\xff\"}",
         b"\xef\xbb\xbf{\"sub\":\"a\",\"exp\":1}",
         b"null",
         b"",

@@ -110,7 +110,12 @@ impl Asserter {
 
     /// The claims that speak of the user, as JSON and unsigned: what the user may read of themselves.
     pub fn identity(authorised: &Authorised) -> Result<Vec<u8>, AssertionError> {
-        serde_json::to_vec(&Person::of(authorised.profile(), authorised.standing())).map_err(AssertionError::Claims)
+        Self::person(authorised.profile(), authorised.standing())
+    }
+
+    /// What a statement would say of this user: no statement, and no proof of anything.
+    pub(crate) fn person(profile: &Profile, standing: Standing) -> Result<Vec<u8>, AssertionError> {
+        serde_json::to_vec(&Person::of(profile, standing)).map_err(AssertionError::Claims)
     }
 
     fn sign_for(
