@@ -13,6 +13,7 @@ mod alb;
 mod assertion;
 mod attacks;
 mod authoriser;
+mod bad_days_keys;
 mod binary;
 mod check_order;
 mod cognito;

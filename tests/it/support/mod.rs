@@ -8,6 +8,7 @@ pub(crate) mod development;
 pub(crate) mod door;
 pub(crate) mod draft;
 pub(crate) mod h2;
+pub(crate) mod liar;
 pub(crate) mod log;
 pub(crate) mod process;
 pub(crate) mod proxy;

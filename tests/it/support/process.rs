@@ -9,7 +9,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use cognito_auth_proxy::dev::Issuer;
+use cognito_auth_proxy::dev::{Issuer, KeyEndpoint};
 use serde_json::Value;
 use tokio::{
     sync::watch,
@@ -21,6 +21,8 @@ use super::{
     proxy::{Setup, staff},
     soon,
 };
+
+const BINARY: &str = env!("CARGO_BIN_EXE_cognito-auth-proxy");
 
 /// A process that was started. Dropping it kills it.
 pub(crate) struct Process {
@@ -42,8 +44,13 @@ pub(crate) struct Ended {
 impl Process {
     /// Starts the binary with these arguments and variables, in `directory`.
     pub(crate) fn start_in(directory: &Path, arguments: &[&str], variables: &BTreeMap<String, String>) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_cognito-auth-proxy"))
-            .args(arguments)
+        let command: Vec<&str> = [BINARY].iter().chain(arguments).copied().collect();
+        Self::command_in(directory, &command, variables)
+    }
+
+    fn command_in(directory: &Path, command: &[&str], variables: &BTreeMap<String, String>) -> Self {
+        let mut child = Command::new(command[0])
+            .args(&command[1..])
             .env_clear()
             .envs(variables)
             .current_dir(directory)
@@ -100,6 +107,13 @@ impl Process {
         }
     }
 
+    /// The memory it has resident, in bytes.
+    pub(crate) fn memory(&self) -> usize {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id)).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse::<usize>().unwrap() * 1024
+    }
+
     /// Sends a signal by its name without `SIG`.
     pub(crate) fn signal(&self, name: &str) {
         let sent = Command::new("sh").args(["-c", &format!("kill -{name} {}", self.id)]).status().unwrap();
@@ -137,6 +151,7 @@ pub(crate) struct Serving {
     pub(crate) address: SocketAddr,
     pub(crate) admin: SocketAddr,
     pub(crate) issuer: Issuer,
+    pub(crate) keys: KeyEndpoint,
 }
 
 impl Setup {
@@ -147,10 +162,22 @@ impl Setup {
 
     /// Starts the binary with this configuration and waits until it serves.
     pub(crate) async fn start_process(self) -> Serving {
-        let mut process = Process::start(&["run"], &self.settings);
+        let process = Process::start(&["run"], &self.settings);
+        self.serving(process).await
+    }
+
+    /// The same with at most this many file descriptors, and no way to raise that.
+    pub(crate) async fn start_process_with(self, descriptors: usize) -> Serving {
+        let limit = format!("--nofile={descriptors}:{descriptors}");
+        let command = ["/usr/bin/prlimit", &limit, BINARY, "run"];
+        let process = Process::command_in(&std::env::temp_dir(), &command, &self.settings);
+        self.serving(process).await
+    }
+
+    async fn serving(self, mut process: Process) -> Serving {
         let serving = process.event("serving").await;
         let address = |name: &str| serving[name].as_str().unwrap().parse().unwrap();
-        Serving { address: address("listen"), admin: address("admin"), process, issuer: self.issuer }
+        Serving { address: address("listen"), admin: address("admin"), process, issuer: self.issuer, keys: self.keys }
     }
 }
 
