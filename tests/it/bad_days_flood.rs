@@ -14,6 +14,7 @@ use crate::support::{
     client::{Wire, request},
     draft::now,
     proxy::{Setup, staff},
+    report,
     upstream::Upstream,
 };
 
@@ -104,7 +105,7 @@ async fn a_flood_costs_little(make_up: MakeUp) {
     assert!((10..=budget).contains(&asked), "{asked} requests to the endpoint, {budget} at most");
     let grown = serving.process.memory().saturating_sub(before);
     assert!(grown < SLACK, "{grown} bytes more after {refused} made-up ids");
-    println!("{refused} made-up ids, {asked} requests to the endpoint, {served} of known users, {grown} bytes more");
+    report(&format!("{refused} made-up ids, {asked} fetches, {served} answers to known users, {grown} bytes more"));
     assert!(served > 0 && refused > 1000, "{served} requests of known users beside {refused} of the flood");
     assert_eq!(upstream.unasked().len(), served + 1, "nothing of the flood reached the application");
     assert_eq!(serving.terminated().await.code, Some(0));

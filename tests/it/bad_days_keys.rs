@@ -193,11 +193,14 @@ async fn the_right_key_with_the_wrong_description_is_no_pools_key() {
     bent_set_is_refused("an object for a kid", |key| key["kid"] = json!({ "kid": key["kid"] })).await;
 }
 
+/// A set made of the pool's genuine key.
+type MakeSet = fn(Value) -> String;
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_set_is_taken_as_long_as_it_is_one_and_no_longer_than_64_kib() {
     let genuine =
         |setup: &Setup| -> Value { serde_json::from_str::<Value>(&setup.issuer.jwks()).unwrap()["keys"][0].clone() };
-    let sets: [(&str, fn(Value) -> String, u16); 8] = [
+    let sets: [(&str, MakeSet, u16); 8] = [
         ("broken json", |key| json!({ "keys": [key] }).to_string() + "}", 503),
         ("cut json", |key| json!({ "keys": [key] }).to_string().trim_end_matches("]}").to_owned(), 503),
         ("an array", |key| json!([key]).to_string(), 503),

@@ -34,3 +34,9 @@ pub(crate) async fn eventually(what: &str, mut ask: impl AsyncFnMut() -> bool) {
     })
     .await;
 }
+
+/// Figures for whoever runs the test with `--nocapture`, or reads why it failed.
+#[expect(clippy::print_stdout, reason = "the output of a test is for people")]
+pub(crate) fn report(figures: &str) {
+    println!("{figures}");
+}
