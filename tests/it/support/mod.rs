@@ -13,6 +13,7 @@ pub(crate) mod log;
 pub(crate) mod process;
 pub(crate) mod proxy;
 pub(crate) mod upstream;
+pub(crate) mod visitor;
 pub(crate) mod websocket;
 
 use std::time::Duration;
