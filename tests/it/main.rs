@@ -17,6 +17,7 @@ mod bad_days_application;
 mod bad_days_crowds;
 mod bad_days_flood;
 mod bad_days_keys;
+mod bad_days_policy;
 mod bad_days_restarts;
 mod bad_days_rotation;
 mod binary;

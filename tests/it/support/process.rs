@@ -174,6 +174,19 @@ impl Setup {
         self.serving(process).await
     }
 
+    /// The same as a user without rights, where the test has any to give away. A copy of the binary is put in `directory`:
+    /// where it was built may be out of reach.
+    pub(crate) async fn start_process_as_nobody(self, directory: &Path) -> Serving {
+        let copy = directory.join("proxy");
+        std::fs::copy(BINARY, &copy).unwrap();
+        let copy = copy.to_str().unwrap();
+        let is_root = std::os::unix::fs::MetadataExt::uid(&std::fs::metadata("/proc/self").unwrap()) == 0;
+        let as_nobody = ["/usr/bin/setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", copy, "run"];
+        let command = if is_root { &as_nobody[..] } else { &as_nobody[4..] };
+        let process = Process::command_in(directory, command, &self.settings);
+        self.serving(process).await
+    }
+
     async fn serving(self, mut process: Process) -> Serving {
         let serving = process.event("serving").await;
         let address = |name: &str| serving[name].as_str().unwrap().parse().unwrap();
