@@ -15,6 +15,8 @@ mod attacks;
 mod authoriser;
 mod bad_days_application;
 mod bad_days_crowds;
+mod bad_days_descriptors;
+mod bad_days_drain;
 mod bad_days_flood;
 mod bad_days_keys;
 mod bad_days_policy;

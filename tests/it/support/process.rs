@@ -107,6 +107,11 @@ impl Process {
         }
     }
 
+    /// How many lines of its output so far hold all of these.
+    pub(crate) fn said(&self, words: &[&str]) -> usize {
+        self.output.borrow().iter().filter(|line| words.iter().all(|word| line.contains(word))).count()
+    }
+
     /// The memory it has resident, in bytes.
     pub(crate) fn memory(&self) -> usize {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.id)).unwrap();
