@@ -6,7 +6,7 @@
 //!
 //! Two thousand users whose tokens live for less than a minute, rotating keys, a policy file that changes and breaks, an
 //! application that restarts, uploads, downloads that are left, WebSockets, event streams, idle connections, strangers.
-//! Settings of the environment (`COGNITO_AUTH_MAX_STREAM_AGE`) reach the proxy. Prints a line every few seconds, and fails
+//! Settings of the environment reach the proxy: with `COGNITO_AUTH_MAX_STREAM_AGE=60s` it ends streams. Prints a line every few seconds, and fails
 //! where an answer was not what it should be, where memory grew beyond [`MARGIN`], or where the drain did not end well.
 
 #![expect(
@@ -54,7 +54,12 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let (application, census) = (Arc::new(Application::start(tasks.clone()).await?), Arc::new(Census::default()));
     let city = City::found(tasks.clone()).await?;
     let proxy = Proxy::start(&binary, &city, application.address()).await?;
-    let world = Arc::new(World { city, application, census, proxy, over: CancellationToken::new() });
+    // Inherited by the proxy, which then ends streams at that age.
+    let streams = match std::env::var_os("COGNITO_AUTH_MAX_STREAM_AGE") {
+        Some(_) => Streams::EndAtTheirAge,
+        None => Streams::GoOn,
+    };
+    let world = Arc::new(World { city, application, census, proxy, streams, over: CancellationToken::new() });
 
     let people = TaskTracker::new();
     world.populate(&people, visitors);
@@ -78,12 +83,20 @@ async fn main() -> Result<(), Box<dyn Error>> {
     if faults.is_empty() { Ok(()) } else { Err(faults.join("; ").into()) }
 }
 
+/// What the proxy does to streams that nobody else ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Streams {
+    EndAtTheirAge,
+    GoOn,
+}
+
 /// Everything there is.
 struct World {
     city: City,
     application: Arc<Application>,
     census: Arc<Census>,
     proxy: Proxy,
+    streams: Streams,
     over: CancellationToken,
 }
 

@@ -11,7 +11,7 @@ use tokio_tungstenite::{
 };
 
 use super::{
-    World,
+    Streams, World,
     census::Fate,
     city::{Citizen, Dice},
     client::{Connection, nothing},
@@ -59,9 +59,9 @@ async fn listen(world: &World, citizen: &Citizen, dice: &mut Dice) {
             Some(Ok(frame)) if frame.data_ref().is_some_and(|data| *data == expected) => {
                 world.census.count(Fate::Message);
             }
-            // A clean end: the application never makes one.
-            None => return world.census.count(Fate::StreamEnded),
-            Some(other) => return fault(format!("{other:?}")),
+            // A clean end, which the application never makes.
+            None if world.streams == Streams::EndAtTheirAge => return world.census.count(Fate::StreamEnded),
+            other => return fault(format!("{other:?}")),
         }
     }
 }
@@ -95,7 +95,11 @@ async fn talk(world: &World, citizen: &Citizen, dice: &mut Dice) -> Result<Fate,
             Some(Ok(Message::Text(heard))) if heard.as_str() == format!("{} {said}", citizen.subject) => {
                 world.census.count(Fate::Message);
             }
-            Some(Ok(Message::Close(Some(frame)))) if frame.code == CloseCode::Policy => return Ok(Fate::StreamEnded),
+            Some(Ok(Message::Close(Some(frame))))
+                if frame.code == CloseCode::Policy && world.streams == Streams::EndAtTheirAge =>
+            {
+                return Ok(Fate::StreamEnded);
+            }
             other => return Err(format!("{other:?}")),
         }
         tokio::time::sleep(dice.pause(Duration::from_millis(50), Duration::from_millis(3000))).await;

@@ -4,9 +4,9 @@
 #
 #   tests/e2e/run.sh [pytest arguments]        tests/e2e/run.sh -k heartbeat
 #
-# Needs bash, python3 with venv, Debian's chromium and faketime, and the Rust toolchain. Everything it makes is in .work/ (the Python
-# environment) and artefacts/ (logs of every process and screenshots of the last run), both beside this file and both
-# ignored by git.
+# Needs bash, python3 with venv, Debian's chromium and faketime, and the Rust toolchain. Everything it makes is in .work/
+# (the Python environment) and artefacts/ (logs of every process and screenshots of the last run), both beside this file
+# and both ignored by git.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
