@@ -31,28 +31,43 @@ const USERS: usize = 32;
 const REQUESTS: usize = 80;
 const RESTARTS: usize = 12;
 
-/// How often each request was read whole, by its line: `<method> /<user>/<number>`.
-type Ledger = Arc<Mutex<HashMap<String, usize>>>;
+/// How many requests are left standing by each restart: read, and so perhaps acted upon, and never answered.
+const STANDING: usize = 6;
+
+/// What the application knows, over all its lives.
+#[derive(Default)]
+struct Ledger {
+    /// How often each request was read whole, by its line: `<method> /<user>/<number>`.
+    read: Mutex<HashMap<String, usize>>,
+    /// From now on nobody is answered.
+    closing: AtomicBool,
+    standing: AtomicUsize,
+}
 
 /// An application that can be torn down in the middle of everything.
 struct Restartable {
     address: SocketAddr,
-    ledger: Ledger,
+    ledger: Arc<Ledger>,
     life: JoinSet<()>,
 }
 
 impl Restartable {
     fn start() -> Self {
-        let (listener, ledger) = (listen(SocketAddr::from(([127, 0, 0, 1], 0))), Ledger::default());
+        let (listener, ledger) = (listen(SocketAddr::from(([127, 0, 0, 1], 0))), Arc::<Ledger>::default());
         let address = listener.local_addr().unwrap();
         let mut life = JoinSet::new();
         life.spawn(accept(listener, Arc::clone(&ledger)));
         Self { address, ledger, life }
     }
 
-    /// Every connection breaks off where it is. Nobody listens until `away` is over.
-    async fn restart(&mut self, away: impl AsyncFnOnce()) {
+    /// Every connection breaks off where it is, some with a request that was read. Nobody listens until `away` is over.
+    async fn restart(&mut self, over: &AtomicBool, away: impl AsyncFnOnce()) {
+        let standing = || self.ledger.standing.load(Ordering::SeqCst);
+        self.ledger.closing.store(true, Ordering::SeqCst);
+        eventually("requests to leave standing", async || standing() >= STANDING || over.load(Ordering::SeqCst)).await;
         self.life.shutdown().await;
+        self.ledger.closing.store(false, Ordering::SeqCst);
+        self.ledger.standing.store(0, Ordering::SeqCst);
         away().await;
         self.life.spawn(accept(listen(self.address), Arc::clone(&self.ledger)));
     }
@@ -66,7 +81,7 @@ fn listen(address: SocketAddr) -> TcpListener {
 }
 
 /// Dropping this closes every connection with it.
-async fn accept(listener: TcpListener, ledger: Ledger) {
+async fn accept(listener: TcpListener, ledger: Arc<Ledger>) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
@@ -78,10 +93,14 @@ async fn accept(listener: TcpListener, ledger: Ledger) {
     }
 }
 
-async fn serve(mut stream: TcpStream, ledger: Ledger) {
+async fn serve(mut stream: TcpStream, ledger: Arc<Ledger>) {
     let mut buffer = Vec::new();
     while let Some(seen) = read_request(&mut stream, &mut buffer).await {
-        *ledger.lock().unwrap().entry(named(&seen)).or_default() += 1;
+        *ledger.read.lock().unwrap().entry(named(&seen)).or_default() += 1;
+        if ledger.closing.load(Ordering::SeqCst) {
+            ledger.standing.fetch_add(1, Ordering::SeqCst);
+            std::future::pending::<()>().await;
+        }
         let body = owned(&subject(&seen), &seen.line);
         let head = if seen.line.contains("/chunked") {
             "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n".to_owned()
@@ -181,11 +200,11 @@ async fn a_restart_under_load_gives_no_wrong_answer_and_repeats_nothing_unsafe()
                 let met = async || tally.refused.load(Ordering::SeqCst) > before || over.load(Ordering::SeqCst);
                 eventually("a request that nobody takes", met).await;
             };
-            application.restart(refused).await;
+            application.restart(&over, refused).await;
         }
     };
     let ((), ()) = tokio::join!(load, restarts);
-    let ledger = application.ledger.lock().unwrap();
+    let ledger = application.ledger.read.lock().unwrap();
     for (line, times) in ledger.iter() {
         let most = if line.starts_with("GET ") { 2 } else { 1 };
         assert!(*times <= most, "{line} was acted upon {times} times");
