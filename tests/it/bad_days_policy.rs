@@ -7,6 +7,7 @@ use std::{
     os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink},
     path::{Path, PathBuf},
     sync::atomic::{AtomicBool, Ordering},
+    time::{Duration, Instant},
 };
 
 use cognito_auth_proxy::dev::{Issuer, User};
@@ -140,6 +141,9 @@ async fn broken_in_traffic(what: &str, break_it: impl Fn(&House)) {
     let events = async {
         break_it(&house);
         house.not_taken().await;
+        // The clock is the point: it stays broken for several more looks at it.
+        let noticed = Instant::now();
+        eventually("more looks", async || noticed.elapsed() > Duration::from_millis(4500)).await;
         assert!(!changed.load(Ordering::SeqCst), "{what}: a broken file changes nothing");
         house.put(READERS);
         eventually("the next good policy", async || changed.load(Ordering::SeqCst)).await;
@@ -250,9 +254,9 @@ async fn a_file_that_is_written_slowly_is_not_judged_before_it_rests() {
     let (stop, changed) = (AtomicBool::new(false), AtomicBool::new(false));
     let writing = async {
         // Never the same twice in a row, for longer than several looks at it; each is a policy that admits everybody here.
-        let began = std::time::Instant::now();
+        let began = Instant::now();
         let mut length = 0;
-        while began.elapsed() < std::time::Duration::from_millis(4500) {
+        while began.elapsed() < Duration::from_millis(4500) {
             length += 1;
             let growing = format!(r#"{{"allowed_groups": ["staff", "readers", "visitors"]}}{}"#, " ".repeat(length));
             let new = house.beside("growing");
