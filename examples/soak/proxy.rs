@@ -44,9 +44,8 @@ impl Proxy {
             .stderr(Stdio::piped())
             .spawn()?;
         let (stdout, id) = (child.stdout.take().ok_or("no output")?, child.id());
-        let warnings = Arc::new(AtomicU64::new(0));
-        let (serving, served, counted) = (oneshot::channel(), Arc::clone(&warnings), ());
-        let ((tell, told), ()) = (serving, counted);
+        let (warnings, (tell, told)) = (Arc::new(AtomicU64::new(0)), oneshot::channel());
+        let counted = Arc::clone(&warnings);
         spawn_blocking(move || {
             let mut tell = Some(tell);
             for line in BufReader::new(stdout).lines().map_while(Result::ok) {
@@ -55,7 +54,7 @@ impl Proxy {
                 {
                     let _nobody_waits = tell.send(line);
                 } else if line.contains(r#""level":"WARN""#) || line.contains(r#""level":"ERROR""#) {
-                    served.fetch_add(1, Ordering::Relaxed);
+                    counted.fetch_add(1, Ordering::Relaxed);
                 }
             }
         });

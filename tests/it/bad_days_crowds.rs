@@ -41,7 +41,7 @@ struct Member {
 fn answer_to(seen: &Seen) -> Vec<u8> {
     let subject = seen.claims()["sub"].as_str().unwrap().to_owned();
     let body = owned(&subject, seen.field("x-nonce").unwrap_or("-"), &seen.line, &seen.body);
-    if body.len() % 2 == 0 {
+    if body.len().is_multiple_of(2) {
         let mut answer = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n".to_vec();
         for piece in body.as_bytes().chunks(50_000) {
             answer.extend([format!("{:x}\r\n", piece.len()).as_bytes(), piece, b"\r\n"].concat());

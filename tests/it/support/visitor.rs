@@ -58,8 +58,8 @@ impl Visitor {
         Ok(answer)
     }
 
-    /// Leaves without a word after sending this.
-    pub(crate) async fn leave_after(&mut self, request: impl AsRef<[u8]>) {
+    /// Sends this on a connection of its own, and leaves without a word.
+    pub(crate) async fn leave_after(&self, request: impl AsRef<[u8]>) {
         let Ok(mut stream) = TcpStream::connect(self.address).await else { return };
         let _unwritten = stream.write_all(request.as_ref()).await;
     }
