@@ -199,6 +199,7 @@ impl App {
             heads: self.limits.heads,
             limits: self.limits.connections,
             metrics: self.metrics,
+            stage: self.stage.clone(),
         };
         if let Some(listener) = self.listeners.admin {
             // It answers until the very end, and nobody waits for its connections.

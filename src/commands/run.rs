@@ -30,7 +30,7 @@ async fn serve(flags: &Flags, environment: &Environment) -> ExitStatus {
         Ok(signals) => signals,
         Err(error) => return failed(&error),
     };
-    let config = match Config::load(flags, environment) {
+    let mut config = match Config::load(flags, environment) {
         Ok(config) => config,
         Err(errors) => return refused(&errors),
     };
@@ -38,7 +38,8 @@ async fn serve(flags: &Flags, environment: &Environment) -> ExitStatus {
         complain(format_args!("error: {error}"));
         return ExitStatus::Usage;
     }
-    open_files::check(open_files::raise(), config.limits.connections.connections);
+    let connections = &mut config.limits.connections.connections;
+    *connections = open_files::fitting(open_files::raise(), *connections);
     let app = match App::build(&config) {
         Ok(app) => app,
         Err(error) => return failed(&error),

@@ -22,6 +22,7 @@ pub(super) struct Exchanges {
     /// How many [`Exchange`]s there are: more than one of each exchange.
     held: AtomicUsize,
     upgraded: AtomicBool,
+    over: AtomicBool,
     first: Notify,
 }
 
@@ -49,6 +50,11 @@ impl Exchanges {
         self.first.notified().await;
     }
 
+    /// Whether the connection is to have no further exchange.
+    pub(super) fn are_over(&self) -> bool {
+        self.over.load(Ordering::Relaxed)
+    }
+
     /// The connection was answered 101: what passes on it now is no HTTP.
     pub(super) fn upgrade(&self) {
         self.upgraded.store(true, Ordering::Relaxed);
@@ -68,6 +74,11 @@ impl Exchange {
     fn new(exchanges: Arc<Exchanges>) -> Self {
         exchanges.held.fetch_add(1, Ordering::Relaxed);
         Self(exchanges)
+    }
+
+    /// The connection ends with the next answer, most likely this exchange's.
+    pub(crate) fn is_the_last(&self) {
+        self.0.over.store(true, Ordering::Relaxed);
     }
 }
 

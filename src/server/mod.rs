@@ -13,14 +13,14 @@ mod watched;
 
 use std::{convert::Infallible, future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
 
-use http::{Request, Response, StatusCode};
+use http::{HeaderValue, Request, Response, StatusCode, Version, header::CONNECTION};
 use http_body::Body;
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::{rt::TokioIo, server::conn::auto};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpListener,
-    time::timeout,
+    time::{Instant, timeout},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{debug, warn};
@@ -28,6 +28,7 @@ use tracing::{debug, warn};
 pub use drain::{Phase, Stage};
 pub use exchanges::Exchange;
 pub use listener::bind;
+pub(crate) use places::SURPLUS;
 
 use self::{
     exchanges::{Answered, Exchanges},
@@ -43,6 +44,9 @@ use crate::{
 
 /// How long the accept loop rests when the system has no file descriptor left.
 const ACCEPT_REST: Duration = Duration::from_millis(100);
+
+/// How long it must have had some before a lack is spoken of again: while a crowd leaves, room comes and goes.
+const EPISODE: Duration = Duration::from_mins(1);
 
 /// How long a connection there is no room for may take to ask, and then to take its refusal.
 const HASTE: Duration = Duration::from_secs(5);
@@ -71,6 +75,8 @@ pub struct Terms {
     pub limits: ConnectionLimits,
     /// Where it is counted that a limit stopped somebody.
     pub metrics: Arc<Metrics>,
+    /// Whether the process is on its way out.
+    pub stage: Stage,
 }
 
 /// One listener and its connections.
@@ -116,7 +122,7 @@ impl Server {
     /// Accepts until told to stop.
     pub async fn serve<A: Answer>(&self, listener: TcpListener, answer: Arc<A>) {
         let Ok(local) = listener.local_addr() else { return };
-        let mut exhausted = false;
+        let mut exhausted: Option<Instant> = None;
         loop {
             let place_and_connection = async { (self.places.next().await, listener.accept().await) };
             let (place, accepted) = tokio::select! {
@@ -125,7 +131,6 @@ impl Server {
             };
             match accepted {
                 Ok((stream, peer)) => {
-                    exhausted = false;
                     if let Err(error) = stream.set_nodelay(true) {
                         debug!(error = %error, "nodelay not set");
                     }
@@ -135,7 +140,8 @@ impl Server {
                 }
                 Err(error) if is_about_one_connection(&error) => debug!(error = %error, "connection lost in the queue"),
                 Err(error) => {
-                    if !std::mem::replace(&mut exhausted, true) {
+                    let before = exhausted.replace(Instant::now());
+                    if before.is_none_or(|before| before.elapsed() > EPISODE) {
                         warn!(error = %error, "no connection accepted, trying on");
                     }
                     tokio::time::sleep(ACCEPT_REST).await;
@@ -159,9 +165,12 @@ impl Server {
         let exchanges = Arc::new(Exchanges::default());
         let watch = Watch { peer, limits: self.terms.limits, metrics: Arc::clone(&self.terms.metrics) };
         let stream = TokioIo::new(Watched::new(stream, Arc::clone(&exchanges), watch, seat));
-        let (begun, tasks) = (Arc::clone(&exchanges), self.connections.clone());
-        let service =
-            service_fn(move |request| exchange(&answer, request, Connection { peer, local, room }, (&begun, &tasks)));
+        let begun = Begun {
+            exchanges: Arc::clone(&exchanges),
+            tasks: self.connections.clone(),
+            stage: self.terms.stage.clone(),
+        };
+        let service = service_fn(move |request| exchange(&answer, request, Connection { peer, local, room }, &begun));
         let connection = builder.serve_connection_with_upgrades(stream, service);
         let mut connection = std::pin::pin!(connection);
         let ended = tokio::select! {
@@ -204,20 +213,31 @@ async fn at_last<E>(room: Room, connection: impl Future<Output = E>) -> Option<E
     }
 }
 
+/// What the exchanges of one connection have in common.
+struct Begun {
+    exchanges: Arc<Exchanges>,
+    tasks: TaskTracker,
+    stage: Stage,
+}
+
 /// One exchange. It begins when this is called, not when it is first polled: until then more bytes may be read.
 fn exchange<A: Answer>(
     answer: &Arc<A>,
     request: Request<Incoming>,
     connection: Connection,
-    (exchanges, tasks): (&Arc<Exchanges>, &TaskTracker),
+    begun: &Begun,
 ) -> impl Future<Output = Result<Response<Answered<A::Body>>, Infallible>> + use<A> {
-    let (answer, exchanges) = (Arc::clone(answer), Arc::clone(exchanges));
+    let (answer, exchanges, stage) = (Arc::clone(answer), Arc::clone(&begun.exchanges), begun.stage.clone());
     let exchange = exchanges.begin();
-    let request = Received::take(request, tasks).map(|body| body.holding(exchange.clone()));
+    let http1 = request.version() != Version::HTTP_2;
+    let request = Received::take(request, &begun.tasks).map(|body| body.holding(exchange.clone()));
     async move {
-        let response = answer.answer(request, connection).await;
+        let mut response = answer.answer(request, connection).await;
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
             exchanges.upgrade();
+        } else if http1 && (exchanges.are_over() || stage.phase() == Phase::Draining) {
+            // Draining: whoever comes back comes back elsewhere, and is not under way when idle connections are closed.
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
         Ok(response.map(|body| Answered::new(body, exchange)))
     }

@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// How many are let in beyond the limit, to be refused in words.
-const SURPLUS: usize = 64;
+pub(crate) const SURPLUS: usize = 64;
 
 /// The places of one listener.
 #[derive(Debug)]

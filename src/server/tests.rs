@@ -24,6 +24,7 @@ const TERMS: fn() -> Terms = || Terms {
         write_timeout: SECOND * 20,
     },
     metrics: Arc::default(),
+    stage: Stage::default(),
 };
 
 const GET: &str = "GET / HTTP/1.1\r\nhost: a\r\n\r\n";

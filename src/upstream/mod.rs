@@ -13,7 +13,7 @@ use std::{error::Error as _, io, pin::pin, sync::Arc, time::Duration};
 
 use http::{
     HeaderValue, Method, Request, Response, StatusCode, Version,
-    header::{CONNECTION, CONTENT_LENGTH, UPGRADE},
+    header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING, UPGRADE},
 };
 use http_body::Body as _;
 use hyper::body::Incoming;
@@ -205,6 +205,7 @@ impl Upstream {
         request: Request<RequestBody>,
     ) -> Result<(Response<Incoming>, Lease), Failure> {
         let progress = request.body().progress();
+        let method = request.method().clone();
         let mut answer = pin!(connection.try_send_request(request));
         let mut deadline = Instant::now() + self.response_timeout;
         let answered = loop {
@@ -216,6 +217,7 @@ impl Upstream {
             }
         };
         match answered {
+            Ok(Ok(response)) if may_be_followed(&method, &response) => Ok((response, Lease::Ended)),
             Ok(Ok(response)) => Ok((response, Lease::Lent(connection, Arc::clone(&self.pool)))),
             Ok(Err(mut failed)) => {
                 let unsent = failed.take_message().map(Box::new);
@@ -246,6 +248,20 @@ fn check_framing(response: &mut Response<Incoming>) -> Result<(), UpstreamError>
         TransferCoding::Unknown => return Err(UpstreamError::TransferCoding),
     }
     Ok(())
+}
+
+/// Whether an application that forgets that this answer has no content may send it nevertheless, as much later as it likes.
+/// On a connection that is used again it would be the next user's answer.
+fn may_be_followed(method: &Method, response: &Response<Incoming>) -> bool {
+    let announced = || {
+        let fields = response.headers();
+        fields.contains_key(TRANSFER_ENCODING)
+            || fields.get(CONTENT_LENGTH).is_some_and(|length| length.as_bytes() != b"0")
+    };
+    match response.status() {
+        StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED => announced(),
+        _ => *method == Method::HEAD,
+    }
 }
 
 /// What our own body said was wrong with it, out of what hyper made of that.

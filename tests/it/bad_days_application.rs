@@ -218,6 +218,40 @@ async fn a_body_where_none_belongs_does_not_become_the_next_users_answer() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_connection_on_which_a_body_may_still_come_is_not_used_again() {
+    for (line, head) in [
+        ("HEAD /", "HTTP/1.1 200 OK\r\ncontent-length: 44\r\n\r\n"),
+        ("HEAD /", "HTTP/1.1 404 Not Found\r\n\r\n"),
+        ("GET /", "HTTP/1.1 204 No Content\r\ncontent-length: 44\r\n\r\n"),
+        ("GET /", "HTTP/1.1 204 No Content\r\ntransfer-encoding: chunked\r\n\r\n"),
+        ("GET /", "HTTP/1.1 304 Not Modified\r\ncontent-length: 44\r\n\r\n"),
+    ] {
+        let (application, proxy) = start(&[]).await;
+        let mut client = asking(&proxy, line).await;
+        let mut app = application.accept().await;
+        app.request().await;
+        app.send(head).await;
+        client.head().await;
+        // The next request, which comes before anything more does, has a connection of its own.
+        let mut next = asking(&proxy, "GET /theirs").await;
+        let mut other = application.accept().await;
+        assert_eq!(other.request().await.line, "GET /theirs HTTP/1.1", "{line}: {head}");
+        let _nobody_reads = app.try_send("HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\nforged").await;
+        other.send("HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\ntheirs").await;
+        assert_eq!(next.answer().await.text(), "theirs", "{line}: {head}");
+    }
+    // What announces nothing is a connection like any other.
+    let (application, proxy) = start(&[]).await;
+    let mut client = asking(&proxy, "GET /").await;
+    let mut app = application.accept().await;
+    app.request().await;
+    app.send("HTTP/1.1 304 Not Modified\r\n\r\n").await;
+    assert_eq!(client.head().await.status, 304);
+    let _next = asking(&proxy, "GET /next").await;
+    assert_eq!(app.request().await.line, "GET /next HTTP/1.1");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_application_that_accepts_and_hangs_holds_up_nobody_else() {
     let (application, proxy) = start(&[("COGNITO_AUTH_UPSTREAM_RESPONSE_TIMEOUT", "1s")]).await;
     let tokens: Vec<Tokens> = (0..20)

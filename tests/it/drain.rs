@@ -3,6 +3,7 @@
 use tokio::net::TcpStream;
 
 use crate::support::{
+    answers::hello,
     application::Application,
     client::{Wire, request},
     eventually,
@@ -47,6 +48,21 @@ async fn a_request_in_flight_is_answered_and_new_connections_are_refused() {
     assert_eq!(answer.field("connection"), Some("close"), "the load balancer is told");
     assert!(client.closes().await);
     proxy.stopped().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_asks_while_it_still_accepts_is_told_to_come_back_elsewhere() {
+    let upstream = Upstream::answering(hello).await;
+    let proxy = Setup::new(&upstream).await.set("COGNITO_AUTH_DRAIN_DELAY", "1h").start().await;
+    let mut wire = Wire::connect(proxy.address).await;
+    wire.send(request("GET /page", &proxy.tokens().fields())).await;
+    assert_eq!(wire.answer().await.field("connection"), None);
+    proxy.stop();
+    eventually("draining", async || proxy.ask_admin("/ready").await.status == 503).await;
+    wire.send(request("GET /page", &proxy.tokens().fields())).await;
+    let answer = wire.answer().await;
+    assert_eq!((answer.text().as_str(), answer.field("connection")), ("hello", Some("close")));
+    assert!(wire.closes().await);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -28,11 +28,11 @@ async fn as_many_as_are_allowed_are_taken() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn connections_that_do_not_fit_are_spoken_of_with_the_remedy() {
-    let mut process = start("ulimit -n 499", &variables("200").await);
+    let mut process = start("ulimit -n 300", &variables("200").await);
     let warning: serde_json::Value = serde_json::from_str(&process.line().await).unwrap();
     assert_eq!(
-        (&warning["level"], &warning["allowed"], &warning["needed"]),
-        (&"WARN".into(), &499.into(), &500.into())
+        (&warning["level"], &warning["allowed"], &warning["accepted"]),
+        (&"WARN".into(), &300.into(), &129.into())
     );
     let message = warning["message"].as_str().unwrap();
     assert!(message.contains("limits.max_connections") && message.contains("ulimit -n"), "{message}");

@@ -48,8 +48,6 @@ pub(crate) enum End {
     Last(&'static str),
     /// The application sees this body, and what stands behind is judged for itself.
     GoesOn(&'static str),
-    /// The application sees this body, and the head behind it is dropped unread.
-    Swallows(&'static str),
 }
 
 /// What came back of one try.
@@ -153,7 +151,6 @@ impl Stage {
                 End::BrokenOff => (vec![400], outcome.seen.as_ref().and(Some(""))),
                 End::Last(body) => (vec![first], seen.and(Some(body))),
                 End::GoesOn(body) => (vec![first, 401, 200], seen.and(Some(body))),
-                End::Swallows(body) => (vec![first, 200], seen.and(Some(body))),
             };
             assert_eq!((outcome.statuses, outcome.seen.as_deref()), (statuses, body), "{when}");
         }

@@ -28,7 +28,7 @@ use crate::{
         load_balancer::{LoadBalancer, OnUnauthenticated, PREFIX, Parts},
         sample::{self, SampleApp, SampleLinks},
     },
-    server::{Ends, Server, Terms},
+    server::{Ends, Server, Stage, Terms},
     telemetry,
 };
 
@@ -151,6 +151,7 @@ async fn serve(options: &Options, environment: &Environment) -> Result<(), NotSe
         heads: development.config.limits.heads,
         limits: development.config.limits.connections,
         metrics: Arc::default(),
+        stage: Stage::default(),
     };
     let server = Server::new(&terms, before.tasks.clone(), ends);
     before.tasks.spawn(async move { server.serve(listener, Arc::new(balancer)).await });
