@@ -83,8 +83,11 @@ impl Body for Received {
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
         let Some(incoming) = &mut self.incoming else { return Poll::Ready(None) };
         let polled = Pin::new(incoming).poll_frame(context);
-        if let (Poll::Ready(Some(Ok(frame))), Rest::ReadOn(_) | Rest::Unasked(_)) = (&polled, &self.rest) {
-            end_after_trailers(frame, self.exchange.as_ref());
+        if let (Poll::Ready(Some(Ok(frame))), Rest::ReadOn(_) | Rest::Unasked(_)) = (&polled, &self.rest)
+            && let (true, Some(exchange)) = (frame.is_trailers(), &self.exchange)
+        {
+            // hyper takes bytes for trailers that others take for the next request (behind `0\r\n\n`, attack class 6.21).
+            exchange.is_the_last();
         }
         self.rest = match (std::mem::replace(&mut self.rest, Rest::Left), &polled) {
             (_, Poll::Ready(None | Some(Err(_)))) | (Rest::Left, _) => Rest::Left,
@@ -114,22 +117,14 @@ impl Drop for Received {
             let exchange = self.exchange.take();
             let reading_on = async move {
                 let mut left = MOST;
+                let _open = exchange;
                 while let (1.., Some(Ok(thrown_away))) = (left, incoming.frame().await) {
-                    end_after_trailers(&thrown_away, exchange.as_ref());
                     left = left.saturating_sub(thrown_away.data_ref().map_or(0, Bytes::len));
                 }
             };
             // Where the connection is cut, its bodies end.
             tasks.spawn_on(timeout(LONGEST, reading_on), &runtime);
         }
-    }
-}
-
-/// Ends an HTTP/1 connection after a request with trailers: hyper takes bytes for trailers that others take for the next
-/// request (behind `0\r\n\n`, attack class 6.21).
-fn end_after_trailers(frame: &Frame<Bytes>, exchange: Option<&Exchange>) {
-    if let (true, Some(exchange)) = (frame.is_trailers(), exchange) {
-        exchange.is_the_last();
     }
 }
 

@@ -7,14 +7,18 @@
 use std::{
     future::pending,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
 };
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::Instant,
+};
 use tracing::{info, warn};
 
+use super::EPISODE;
 use crate::{
     ingress::Room,
     metrics::{Limit, Metrics},
@@ -30,6 +34,7 @@ pub(super) struct Places {
     enough: Arc<Semaphore>,
     surplus: Arc<Semaphore>,
     crowded: AtomicBool,
+    last_crowded: Mutex<Option<Instant>>,
     metrics: Arc<Metrics>,
 }
 
@@ -54,6 +59,7 @@ impl Places {
             enough: Arc::new(Semaphore::new(all)),
             surplus: Arc::new(Semaphore::new(SURPLUS)),
             crowded: AtomicBool::new(false),
+            last_crowded: Mutex::new(None),
             metrics,
         })
     }
@@ -81,11 +87,17 @@ impl Places {
         self.metrics.connections().inc();
         if place.room == Room::None {
             self.metrics.limit_reached(Limit::Connections);
-            if !self.crowded.swap(true, Ordering::Relaxed) {
+            if self.is_news() && !self.crowded.swap(true, Ordering::Relaxed) {
                 warn!(limit = self.all, "too many connections (limits.max_connections), refusing further ones");
             }
         }
         Seat { place: Some(place), places: Arc::clone(self) }
+    }
+
+    /// Whether the last time that there was no room is long ago: while a crowd leaves, room comes and goes.
+    fn is_news(&self) -> bool {
+        let mut last = self.last_crowded.lock().unwrap_or_else(PoisonError::into_inner);
+        last.replace(Instant::now()).is_none_or(|last| last.elapsed() > EPISODE)
     }
 
     /// Says so once, when a tenth is free: at the limit itself it would be said again and again.

@@ -1,9 +1,12 @@
 //! However a message says where it ends, what stands behind is no part of it that nobody judged (attack class 6.21).
 
 use crate::raw_stage::{
-    End::{self, BrokenOff, GoesOn, Last, Refused},
+    End::{self, BrokenOff, GoesOn, Last, LastWhereRead, Refused},
     FRONTS, Stage,
 };
+
+/// What comes of a body with trailers.
+const TRAILED: End = LastWhereRead("hello", &[401, 401, 200]);
 
 /// A body in chunks.
 const CHUNKED: &str = "5\r\nhello\r\n0\r\n\r\n";
@@ -129,8 +132,8 @@ const CHUNKS: [(&str, End); 49] = [
     ("5\r\nhello\r\n00000\r\n\r\n", GoesOn("hello")),
     ("0000000000000005\r\nhello\r\n0\r\n\r\n", GoesOn("hello")),
     ("00000000000000005\r\nhello\r\n0\r\n\r\n", GoesOn("hello")),
-    ("5\r\nhello\r\n0\r\nX-Auth-User: forged\r\n\r\n", Last("hello")),
-    ("5\r\nhello\r\n0\r\nContent-Length: 99\r\nTransfer-Encoding: x\r\nHost: evil.example\r\n\r\n", Last("hello")),
+    ("5\r\nhello\r\n0\r\nX-Auth-User: forged\r\n\r\n", TRAILED),
+    ("5\r\nhello\r\n0\r\nContent-Length: 99\r\nTransfer-Encoding: x\r\nHost: evil.example\r\n\r\n", TRAILED),
     ("5;ext=\"a\r\n\"\r\nhello\r\n0\r\n\r\n", BrokenOff),
     ("5;ext=a\nb\r\nhello\r\n0\r\n\r\n", BrokenOff),
     ("5;ext\n\r\nhello\r\n0\r\n\r\n", BrokenOff),
@@ -169,7 +172,7 @@ const CHUNKS: [(&str, End); 49] = [
     ("5\r\nhello\r\n0\r\nX-A: a\0b\r\n\r\n", BrokenOff),
     ("5\r\nhello\r\n1\r\n\r\n0\r\n\r\n", BrokenOff),
     // hyper takes the next head for trailers: the connection ends, so that nobody waits for its answer.
-    ("5\r\nhello\r\n0\r\n\n", Last("hello")),
+    ("5\r\nhello\r\n0\r\n\n", LastWhereRead("hello", &[401, 200])),
 ];
 
 #[tokio::test(flavor = "multi_thread")]

@@ -48,6 +48,8 @@ pub(crate) enum End {
     Last(&'static str),
     /// The application sees this body, and what stands behind is judged for itself.
     GoesOn(&'static str),
+    /// The application sees this body, and the connection ends. Where nobody reads it, it goes on with these answers.
+    LastWhereRead(&'static str, &'static [u16]),
 }
 
 /// What came back of one try.
@@ -150,6 +152,8 @@ impl Stage {
                 End::BrokenOff if front == Front::Anonymous => (vec![401], None),
                 End::BrokenOff => (vec![400], outcome.seen.as_ref().and(Some(""))),
                 End::Last(body) => (vec![first], seen.and(Some(body))),
+                End::LastWhereRead(_, statuses) if front == Front::Anonymous => (statuses.to_vec(), None),
+                End::LastWhereRead(body, _) => (vec![first], Some(body)),
                 End::GoesOn(body) => (vec![first, 401, 200], seen.and(Some(body))),
             };
             assert_eq!((outcome.statuses, outcome.seen.as_deref()), (statuses, body), "{when}");
