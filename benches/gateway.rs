@@ -7,7 +7,7 @@ use cognito_auth_proxy::{
     app::App,
     config::{Config, Environment, Flags},
     dev::{Issuer, KeyEndpoint, Parties, User},
-    ingress::{Connection, RequestBody},
+    ingress::{Connection, RequestBody, Room},
 };
 use divan::Bencher;
 use http::Request;
@@ -26,7 +26,11 @@ fn signed_in_with_tokens_seen_before(bencher: Bencher<'_, '_>) {
     let app = runtime.block_on(async { App::build(&config(&issuer, &keys)).unwrap() });
     let user = User::new("8d0c4a5e-3b1f-4c2d-9e6a-7f8091a2b3c4", "ann@example.com").in_groups(&["staff", "readers"]);
     let tokens = issuer.tokens(&user);
-    let connection = Connection { peer: "127.0.0.1:40000".parse().unwrap(), local: "127.0.0.1:8080".parse().unwrap() };
+    let connection = Connection {
+        peer: "127.0.0.1:40000".parse().unwrap(),
+        local: "127.0.0.1:8080".parse().unwrap(),
+        room: Room::Enough,
+    };
     bencher
         .with_inputs(|| {
             let mut request = Request::get("/.auth/me")

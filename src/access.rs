@@ -13,6 +13,8 @@ use crate::{
     authenticator::Profile,
     authoriser::Grant,
     config::{AccessLog, LoggedEmails, Logging},
+    ingress::Answering,
+    metrics::EndReason,
     rejection::Rejection,
 };
 
@@ -80,6 +82,8 @@ pub struct Record {
     pub refusal: Option<&'static str>,
     /// Who asked, once verified.
     pub profile: Option<Arc<Profile>>,
+    /// Tells the request's content, which may still be coming, that the answer has not ended.
+    pub answering: Option<Answering>,
     head: Option<(StatusCode, Instant)>,
     bytes_out: u64,
     end: End,
@@ -89,6 +93,8 @@ pub struct Record {
 enum End {
     /// The client went away before the end.
     Aborted,
+    /// The proxy ended a stream.
+    ByUs(EndReason),
     /// The whole answer was handed to the connection.
     Complete,
     /// The application broke off in the middle of its answer.
@@ -110,6 +116,7 @@ impl Record {
             granted_by: None,
             refusal: None,
             profile: None,
+            answering: None,
             head: None,
             bytes_out: 0,
             end: End::Aborted,
@@ -144,6 +151,11 @@ impl Record {
     /// The answer has gone to its end.
     pub const fn complete(&mut self) {
         self.end = End::Complete;
+    }
+
+    /// The proxy ended the stream.
+    pub const fn ended(&mut self, reason: EndReason) {
+        self.end = End::ByUs(reason);
     }
 
     /// The application broke off.
@@ -183,6 +195,7 @@ impl Drop for Record {
             client = self.client.map(tracing::field::display),
             end = match self.end {
                 End::Aborted => "aborted",
+                End::ByUs(reason) => reason.name(),
                 End::Complete => "complete",
                 End::UpstreamFailed => "upstream_failed",
             },

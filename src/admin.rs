@@ -3,12 +3,16 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
+use http::{
+    HeaderMap, HeaderValue, Method, Request, Response, StatusCode,
+    header::{ALLOW, CONTENT_TYPE, RETRY_AFTER},
+};
 use http_body_util::Full;
 
 use crate::{
-    endpoints::{Endpoints, for_method, json},
+    endpoints::{Endpoints, for_method, json, own},
     ingress::{Connection, Received},
+    metrics::{self, Metrics},
     rejection::{Rejection, problem},
     server::Answer,
 };
@@ -17,13 +21,14 @@ use crate::{
 #[derive(Debug)]
 pub struct Admin {
     endpoints: Arc<Endpoints>,
+    metrics: Arc<Metrics>,
 }
 
 impl Admin {
-    /// Shares the endpoints with the gateway.
+    /// Shares the endpoints with the gateway, and shows what is counted.
     #[must_use]
-    pub const fn new(endpoints: Arc<Endpoints>) -> Self {
-        Self { endpoints }
+    pub const fn new(endpoints: Arc<Endpoints>, metrics: Arc<Metrics>) -> Self {
+        Self { endpoints, metrics }
     }
 
     async fn respond(&self, method: &Method, path: &str) -> Result<Response<Bytes>, Rejection> {
@@ -32,10 +37,15 @@ impl Admin {
         }
         match path {
             "/health" => Ok(self.endpoints.health()),
-            "/ready" => self.endpoints.ready().await,
             "/jwks.json" => Ok(self.endpoints.jwks()),
+            "/metrics" => Ok(self.metrics()),
+            "/ready" => self.endpoints.ready().await,
             _ => Err(Rejection::NotFound),
         }
+    }
+
+    fn metrics(&self) -> Response<Bytes> {
+        own(StatusCode::OK, metrics::MEDIA_TYPE, Bytes::from(self.metrics.render()))
     }
 }
 
@@ -56,12 +66,12 @@ fn refusal(rejection: &Rejection) -> Response<Bytes> {
     let text = problem(rejection.status(), rejection.code(), None);
     let mut response = json(rejection.status(), Bytes::from(text));
     let fields: &mut HeaderMap = response.headers_mut();
-    fields.insert(http::header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    fields.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
     if let Some(allow) = rejection.allow() {
-        fields.insert(http::header::ALLOW, HeaderValue::from_static(allow));
+        fields.insert(ALLOW, HeaderValue::from_static(allow));
     }
     if rejection.status() == StatusCode::SERVICE_UNAVAILABLE {
-        fields.insert(http::header::RETRY_AFTER, HeaderValue::from_static("5"));
+        fields.insert(RETRY_AFTER, HeaderValue::from_static("5"));
     }
     response
 }

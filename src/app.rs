@@ -11,21 +11,22 @@ use crate::{
     access::AccessPolicy,
     admin::Admin,
     authenticator::{Authenticator, SetupError},
-    authoriser::{self, Initial, LiveAuthoriser, PolicyError, PolicyOrigin},
-    config::{self, AdminListener, Config, Credentials, Drain},
+    authoriser::{self, Initial, LiveAuthoriser, PolicyError, PolicyOrigin, Tenures},
+    config::{self, AdminListener, Config, Credentials, Drain, Limits},
     endpoints::{Endpoints, Logout, Relogins},
     gateway::Gateway,
-    ingress::{Hygiene, RequestIds, Routes},
+    ingress::{Hygiene, RequestIds, Routes, Uploads},
+    metrics::Metrics,
     readiness::Readiness,
     rejection::Refusals,
-    server::{self, Ends, Server, Stage},
+    server::{self, Ends, Server, Stage, Terms},
     upstream::{
-        Upstream, UpstreamTasks,
+        Statements, Upstream, UpstreamTasks,
         assertion::{Asserter, AssertionError},
     },
 };
 
-/// How long connections that were cut may take to be gone: they only have to notice.
+/// How long streams may take to say that they end, and then connections that were cut to be gone.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
 /// Why the process does not start.
@@ -65,6 +66,8 @@ pub struct App {
     asserter: Arc<Asserter>,
     policy: Arc<LiveAuthoriser>,
     policy_origin: PolicyOrigin,
+    metrics: Arc<Metrics>,
+    limits: Limits,
     stage: Stage,
     drain: Drain,
     keep_alive_timeout: Duration,
@@ -102,6 +105,8 @@ struct Tasks {
     /// Everything else: ends with the process.
     background: TaskTracker,
     stop_accepting: CancellationToken,
+    /// Ends streams in words, so that they are not cut.
+    end_streams: CancellationToken,
     /// Ends connections and tunnels where they stand.
     cut: CancellationToken,
     stop_background: CancellationToken,
@@ -125,19 +130,22 @@ impl App {
             warn!(detail = warning.as_str(), "weakened or doubtful setting");
         }
         let tasks = Tasks::default();
+        let metrics = Arc::new(Metrics::default());
         let stage = Stage::default();
         let asserter = Arc::new(Asserter::from_config(&config.assertion)?);
         let Initial { live, origin } = authoriser::initial(&config.authoriser)?;
         let live = Arc::new(live);
-        let (gateway, endpoints) = gateway(config, &asserter, &live, (&stage, &tasks))?;
+        let (gateway, endpoints) = gateway(config, (&asserter, &live, &metrics), (&stage, &tasks))?;
         Ok(Self {
             gateway: Arc::new(gateway),
-            admin: Arc::new(Admin::new(endpoints)),
+            admin: Arc::new(Admin::new(endpoints, Arc::clone(&metrics))),
+            metrics,
             listeners,
             asserter,
             policy: live,
             policy_origin: origin,
             stage,
+            limits: config.limits.clone(),
             drain: config.server.drain,
             keep_alive_timeout: config.server.keep_alive_timeout,
             tasks,
@@ -179,17 +187,25 @@ impl App {
     /// Serves until `stop` completes, then drains; `hurry` ends the drain early. What is still open then is cut, and its
     /// lines are in the log when this returns.
     pub async fn run(self, stop: impl Future<Output = ()>, hurry: impl Future<Output = ()>) {
-        let Tasks { open, background, stop_accepting, cut, stop_background } = self.tasks;
+        let Tasks { open, background, stop_accepting, end_streams, cut, stop_background } = self.tasks;
         info!(
             listen = self.listeners.main.local_addr().ok().map(tracing::field::display),
             admin = self.listeners.admin.as_ref().and_then(|it| it.local_addr().ok()).map(tracing::field::display),
             version = env!("CARGO_PKG_VERSION"),
             "serving"
         );
+        let terms = Terms {
+            keep_alive_timeout: self.keep_alive_timeout,
+            heads: self.limits.heads,
+            limits: self.limits.connections,
+            metrics: self.metrics,
+        };
         if let Some(listener) = self.listeners.admin {
             // It answers until the very end, and nobody waits for its connections.
             let ends = Ends { stop_accepting: stop_background.clone(), cut: stop_background.clone() };
-            let server = Server::new(self.keep_alive_timeout, background.clone(), ends);
+            // Places of its own, so that clients crowd nobody out there, and nothing of it among what is counted of them.
+            let terms = Terms { metrics: Arc::default(), ..terms.clone() };
+            let server = Server::new(&terms, background.clone(), ends);
             background.spawn(async move { server.serve(listener, self.admin).await });
         }
         match self.policy_origin {
@@ -199,7 +215,7 @@ impl App {
             PolicyOrigin::Configuration => {}
         }
         let ends = Ends { stop_accepting: stop_accepting.clone(), cut: cut.clone() };
-        let server = Server::new(self.keep_alive_timeout, open.clone(), ends);
+        let server = Server::new(&terms, open.clone(), ends);
         let accepting = background.spawn(async move { server.serve(self.listeners.main, self.gateway).await });
         stop.await;
         tokio::select! {
@@ -208,7 +224,7 @@ impl App {
             () = self.stage.drain(self.drain, &stop_accepting, &open) => {}
         }
         stop_accepting.cancel();
-        cut_open(&cut, &open).await;
+        end_open(&end_streams, &cut, &open).await;
         if accepting.await.is_err() {
             warn!("the accept loop had ended early");
         }
@@ -217,12 +233,16 @@ impl App {
     }
 }
 
-/// Ends what is still open, and waits until it has said so in the log.
-async fn cut_open(cut: &CancellationToken, open: &TaskTracker) {
+/// Ends what is still open, streams in words and then everything, and waits until it has said so in the log.
+async fn end_open(end_streams: &CancellationToken, cut: &CancellationToken, open: &TaskTracker) {
     if !open.is_empty() {
         warn!(open = open.len(), "closing what is still open");
     }
     open.close();
+    end_streams.cancel();
+    if timeout(LAST_WORDS, open.wait()).await.is_ok() {
+        return;
+    }
     cut.cancel();
     if timeout(LAST_WORDS, open.wait()).await.is_err() {
         warn!(open = open.len(), "some connections did not end");
@@ -231,15 +251,16 @@ async fn cut_open(cut: &CancellationToken, open: &TaskTracker) {
 
 fn gateway(
     config: &Config,
-    asserter: &Arc<Asserter>,
-    live: &Arc<LiveAuthoriser>,
+    (asserter, live, metrics): (&Arc<Asserter>, &Arc<LiveAuthoriser>, &Arc<Metrics>),
     (stage, tasks): (&Stage, &Tasks),
 ) -> Result<(Gateway, Arc<Endpoints>), StartError> {
-    let hygiene = Hygiene::from_config(&config.server, &config.assertion.header, &config.logout.cookie_name);
+    let (header, cookie) = (&config.assertion.header, &config.logout.cookie_name);
+    let hygiene = Hygiene::from_config(&config.server, config.limits.heads, header, cookie);
     let upstream_tasks =
         UpstreamTasks { background: tasks.background.clone(), tunnels: tasks.open.clone(), cut: tasks.cut.clone() };
-    let upstream =
-        Arc::new(Upstream::new(&config.upstream, Arc::clone(asserter), hygiene.names().clone(), upstream_tasks));
+    let tenures = Tenures::new(Arc::clone(live), config.limits.streams, tasks.end_streams.clone(), Arc::clone(metrics));
+    let statements = Statements { asserter: Arc::clone(asserter), names: hygiene.names().clone() };
+    let upstream = Arc::new(Upstream::new(&config.upstream, statements, Arc::new(tenures), upstream_tasks));
     let readiness = Arc::new(Readiness::new(stage.clone(), Arc::clone(&upstream)));
     let endpoints = Arc::new(Endpoints::new(readiness, Arc::clone(asserter)));
     let client_id = match &config.credentials {
@@ -254,6 +275,7 @@ fn gateway(
         routes: Routes::new(config.server.reserved_prefix.clone(), config.authoriser.public_paths.clone()),
         authenticator: Authenticator::from_config(&config.credentials, &config.dev, tasks.background.clone())?,
         authoriser: Arc::clone(live),
+        uploads: Uploads::from_config(&config.limits.bodies, Arc::clone(metrics)),
         upstream,
         endpoints: Arc::clone(&endpoints),
         logout: Logout::from_config(&config.logout, logout_path.clone(), client_id),

@@ -11,8 +11,8 @@ use crate::{
     authoriser::{Authorised, LiveAuthoriser, Permit},
     endpoints::{Endpoints, Logout, Relogins, for_method},
     ingress::{
-        Arrival, Connection, Endpoint, Hygiene, Inbound, REQUEST_ID, Received, RequestBody, RequestIds, Route, Routes,
-        Site,
+        Arrival, Connection, Endpoint, Hygiene, Inbound, Progress, REQUEST_ID, Received, RequestBody, RequestIds, Room,
+        Route, Routes, Site, Uploads,
     },
     rejection::{Petitioner, Refusals, Rejection, TOKEN_EXPIRED},
     response::{Content, RecordedBody},
@@ -27,6 +27,7 @@ pub struct Gateway {
     pub(crate) routes: Routes,
     pub(crate) authenticator: Authenticator,
     pub(crate) authoriser: Arc<LiveAuthoriser>,
+    pub(crate) uploads: Uploads,
     pub(crate) upstream: Arc<Upstream>,
     pub(crate) endpoints: Arc<Endpoints>,
     pub(crate) logout: Logout,
@@ -63,10 +64,13 @@ impl Gateway {
         petitioner: &Petitioner,
         record: &mut Record,
     ) -> Result<Response<Content>, Rejection> {
-        let inbound = Inbound::sanitise(request, arrival, &self.hygiene)?;
+        let room = arrival.connection.room;
+        let mut inbound = Inbound::sanitise(request, arrival, &self.hygiene)?;
         record.client = inbound.forwarded.client();
         let permit = match self.routes.classify(inbound.head.target.path()) {
             Route::Own(endpoint) => return self.answer_own(endpoint, &inbound, record).await.map(own),
+            // Only what is ours is answered, a load balancer's health checks above all.
+            Route::Protected | Route::Public(_) if room == Room::None => return Err(Rejection::Crowded),
             Route::Public(route) => Permit::Public(route),
             Route::Protected => match self.admit(&inbound, record).await {
                 Ok(authorised) => Permit::User(authorised),
@@ -78,11 +82,14 @@ impl Gateway {
                 }
             },
         };
+        self.uploads.limit(&mut inbound)?;
         record.decision = match &permit {
             Permit::Public(_) => Decision::Public,
             Permit::User(_) => Decision::Allow,
         };
+        let progress = inbound.body.progress();
         let response = self.upstream.forward(permit, inbound).await?;
+        record.answering = progress.map(Progress::answering);
         Ok(response.map(|body| Content::Answer(Box::new(body))))
     }
 

@@ -42,6 +42,7 @@ pub mod access;
 pub mod app;
 pub mod commands;
 pub mod config;
+pub mod metrics;
 pub mod telemetry;
 
 // Development and tests: issuer, key endpoint, sample application.

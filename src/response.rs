@@ -8,7 +8,11 @@ use std::{
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
-use crate::{access::Record, upstream::AnswerBody};
+use crate::{
+    access::Record,
+    metrics::EndReason,
+    upstream::{AnswerBody, AnswerError},
+};
 
 /// What an answer holds.
 #[derive(Debug)]
@@ -38,6 +42,14 @@ impl RecordedBody {
 }
 
 impl Content {
+    /// Why the proxy ended it before its end, if it did.
+    const fn end_reason(&self) -> Option<EndReason> {
+        match self {
+            Self::Answer(body) => body.end_reason(),
+            Self::Own(_) => None,
+        }
+    }
+
     fn is_end(&self) -> bool {
         match self {
             Self::Answer(body) => body.is_end_stream(),
@@ -48,12 +60,12 @@ impl Content {
 
 impl Body for RecordedBody {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = AnswerError;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, AnswerError>>> {
         let polled = match &mut self.content {
             Content::Answer(body) => Pin::new(body.as_mut()).poll_frame(context),
             Content::Own(text) if text.is_empty() => Poll::Ready(None),
@@ -64,8 +76,12 @@ impl Body for RecordedBody {
                 let bytes = frame.data_ref().map_or(0, Bytes::len);
                 self.record.sent(u64::try_from(bytes).unwrap_or(u64::MAX));
             }
-            Poll::Ready(Some(Err(_))) => self.record.upstream_failed(),
-            Poll::Ready(None) => self.record.complete(),
+            Poll::Ready(Some(Err(AnswerError::Broken(_)))) => self.record.upstream_failed(),
+            Poll::Ready(Some(Err(AnswerError::Ended(reason)))) => self.record.ended(*reason),
+            Poll::Ready(None) => match self.content.end_reason() {
+                Some(reason) => self.record.ended(reason),
+                None => self.record.complete(),
+            },
             Poll::Pending => {}
         }
         if matches!(polled, Poll::Ready(Some(Ok(_)))) && self.content.is_end() {

@@ -6,7 +6,8 @@ use thiserror::Error;
 
 use crate::ingress::{Field, Presented};
 
-/// The longest value of one identity field, in bytes: what a load balancer sends at most (alb-facts 1.6).
+/// The longest value of one identity field, in bytes: what a load balancer sends at most (alb-facts 1.6). That stays so
+/// where `limits.max_field_size` admits longer fields for the application's sake.
 const LIMIT: usize = 16 * 1024;
 
 /// The identity fields by name.

@@ -20,5 +20,6 @@ pub(super) fn mock_profile(dev: &DevMode) -> Profile {
         family_name: user.family_name,
         groups: user.groups,
         expires_at: u64::MAX,
+        session_expires_at: u64::MAX,
     }
 }

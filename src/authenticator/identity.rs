@@ -29,6 +29,9 @@ pub struct Profile {
     pub groups: Vec<String>,
     /// The earliest `exp` of the tokens, seconds since 1970.
     pub expires_at: u64,
+    /// `exp` of the token that stands for the session, seconds since 1970: the access token, or the load balancer's
+    /// where no other is verified.
+    pub session_expires_at: u64,
 }
 
 impl fmt::Debug for Profile {

@@ -87,6 +87,7 @@ async fn two_good_tokens_make_one_profile() {
         family_name: None,
         groups: ["staff", "readers"].map(str::to_owned).to_vec(),
         expires_at: NOW + 120,
+        session_expires_at: NOW + 3600,
     };
     assert!(*profile == expected);
 }

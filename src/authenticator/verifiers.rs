@@ -96,6 +96,7 @@ fn bound(data: Verified<AlbClaims>, access: Verified<AccessClaims>) -> Result<Pr
         username: access.username.or(profile.username),
         groups: access.groups,
         expires_at: profile.expires_at.min(access.expires_at),
+        session_expires_at: access.expires_at,
         ..profile
     })
 }
@@ -114,5 +115,6 @@ fn alone(data: Verified<AlbClaims>) -> Profile {
         family_name: data.family_name,
         groups: data.groups,
         expires_at: data.expires_at,
+        session_expires_at: data.expires_at,
     }
 }

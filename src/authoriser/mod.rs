@@ -4,6 +4,7 @@ mod permit;
 mod policy;
 mod reload;
 mod rule;
+mod tenure;
 #[cfg(test)]
 mod tests;
 
@@ -11,6 +12,7 @@ use std::sync::Arc;
 
 use arc_swap::{ArcSwap, Guard};
 use thiserror::Error;
+use tokio::sync::watch;
 use tracing::{Level, debug, enabled};
 
 use self::rule::Rules;
@@ -19,6 +21,7 @@ pub use self::{
     policy::{PolicyError, ReadError},
     reload::PolicyFile,
     rule::{Grant, Rule, Standing},
+    tenure::{Tenure, Tenures},
 };
 use crate::{
     authenticator::{Identity, Profile},
@@ -78,24 +81,33 @@ impl Denial {
 
 /// The policy in force, exchanged as a whole while requests go on.
 #[derive(Debug)]
-pub struct LiveAuthoriser(ArcSwap<Authoriser>);
+pub struct LiveAuthoriser {
+    in_force: ArcSwap<Authoriser>,
+    replacements: watch::Sender<()>,
+}
 
 impl LiveAuthoriser {
     /// Puts `authoriser` in force.
     #[must_use]
     pub fn from_authoriser(authoriser: Authoriser) -> Self {
-        Self(ArcSwap::from_pointee(authoriser))
+        Self { in_force: ArcSwap::from_pointee(authoriser), replacements: watch::Sender::new(()) }
     }
 
     /// The policy in force: one snapshot per request, so that none sees half of two policies.
     #[must_use]
     pub fn load(&self) -> Guard<Arc<Authoriser>> {
-        self.0.load()
+        self.in_force.load()
     }
 
-    /// Puts another policy in force. Requests that hold a snapshot keep it.
+    /// Puts another policy in force. Requests that hold a snapshot keep it; streams are judged anew ([`Tenure`]).
     pub fn replace(&self, authoriser: Authoriser) {
-        self.0.store(Arc::new(authoriser));
+        self.in_force.store(Arc::new(authoriser));
+        self.replacements.send_replace(());
+    }
+
+    /// Tells of every [`LiveAuthoriser::replace`] from now on.
+    fn replacements(&self) -> watch::Receiver<()> {
+        self.replacements.subscribe()
     }
 }
 

@@ -1,7 +1,7 @@
 use super::*;
 use crate::config::{Combination, DomainName, EmailAddress, EmailRules, EmptyPolicy, PolicyRules};
 
-fn user(email: &str, groups: &[&str]) -> Profile {
+pub(super) fn user(email: &str, groups: &[&str]) -> Profile {
     Profile {
         subject: "sub-1".to_owned(),
         client: "client".to_owned(),
@@ -14,6 +14,7 @@ fn user(email: &str, groups: &[&str]) -> Profile {
         family_name: None,
         groups: groups.iter().map(|&group| group.to_owned()).collect(),
         expires_at: 0,
+        session_expires_at: 0,
     }
 }
 

@@ -3,6 +3,7 @@
 pub mod check;
 pub mod dev;
 pub mod healthcheck;
+mod open_files;
 pub mod run;
 mod signals;
 

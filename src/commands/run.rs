@@ -3,7 +3,7 @@
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::{ExitStatus, complain, failed, refused, signals::Signals};
+use super::{ExitStatus, complain, failed, open_files, refused, signals::Signals};
 use crate::{
     app::App,
     config::{Config, Environment, Flags},
@@ -38,6 +38,7 @@ async fn serve(flags: &Flags, environment: &Environment) -> ExitStatus {
         complain(format_args!("error: {error}"));
         return ExitStatus::Usage;
     }
+    open_files::check(open_files::raise(), config.limits.connections.connections);
     let app = match App::build(&config) {
         Ok(app) => app,
         Err(error) => return failed(&error),

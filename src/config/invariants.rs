@@ -114,6 +114,7 @@ fn person() -> Profile {
         family_name: None,
         groups: Vec::new(),
         expires_at: 0,
+        session_expires_at: 0,
     }
 }
 

@@ -110,6 +110,10 @@ const fn boolean_key(path: &'static str, environment: &'static str) -> Key {
     Key { path, environment, kind: Kind::Boolean }
 }
 
+const fn integer(path: &'static str, environment: &'static str) -> Key {
+    Key { path, environment, kind: Kind::Integer }
+}
+
 const fn list(path: &'static str, environment: &'static str) -> Key {
     Key { path, environment, kind: Kind::List }
 }
@@ -119,12 +123,12 @@ const fn text(path: &'static str, environment: &'static str) -> Key {
 }
 
 /// Every setting.
-pub(super) static KEYS: [Key; 53] = [
+pub(super) static KEYS: [Key; 69] = [
     text("server.listen", "COGNITO_AUTH_LISTEN"),
     text("server.admin_listen", "COGNITO_AUTH_ADMIN_LISTEN"),
     text("server.reserved_prefix", "COGNITO_AUTH_RESERVED_PREFIX"),
     list("server.trusted_proxies", "COGNITO_AUTH_TRUSTED_PROXIES"),
-    Key { path: "server.trusted_hops", environment: "COGNITO_AUTH_TRUSTED_HOPS", kind: Kind::Integer },
+    integer("server.trusted_hops", "COGNITO_AUTH_TRUSTED_HOPS"),
     list("server.allowed_origins", "COGNITO_AUTH_ALLOWED_ORIGINS"),
     text("server.drain_delay", "COGNITO_AUTH_DRAIN_DELAY"),
     text("server.drain_deadline", "COGNITO_AUTH_DRAIN_DEADLINE"),
@@ -155,6 +159,22 @@ pub(super) static KEYS: [Key; 53] = [
     boolean_key("authoriser.allow_any_authenticated", "COGNITO_AUTH_ALLOW_ANY_AUTHENTICATED"),
     list("authoriser.public_paths", "COGNITO_AUTH_PUBLIC_PATHS"),
     text("authoriser.config_path", "COGNITO_AUTH_CONFIG_PATH"),
+    integer("limits.max_fields", "COGNITO_AUTH_MAX_FIELDS"),
+    text("limits.max_field_size", "COGNITO_AUTH_MAX_FIELD_SIZE"),
+    text("limits.max_fields_size", "COGNITO_AUTH_MAX_FIELDS_SIZE"),
+    text("limits.max_target_size", "COGNITO_AUTH_MAX_TARGET_SIZE"),
+    text("limits.max_body_size", "COGNITO_AUTH_MAX_BODY_SIZE"),
+    text("limits.max_upload_size", "COGNITO_AUTH_MAX_UPLOAD_SIZE"),
+    list("limits.upload_paths", "COGNITO_AUTH_UPLOAD_PATHS"),
+    text("limits.body_idle_timeout", "COGNITO_AUTH_BODY_IDLE_TIMEOUT"),
+    integer("limits.max_connections", "COGNITO_AUTH_MAX_CONNECTIONS"),
+    integer("limits.max_concurrent_requests", "COGNITO_AUTH_MAX_CONCURRENT_REQUESTS"),
+    integer("limits.max_control_frames", "COGNITO_AUTH_MAX_CONTROL_FRAMES"),
+    text("limits.head_timeout", "COGNITO_AUTH_HEAD_TIMEOUT"),
+    text("limits.write_timeout", "COGNITO_AUTH_WRITE_TIMEOUT"),
+    text("limits.max_stream_age", "COGNITO_AUTH_MAX_STREAM_AGE"),
+    text("limits.stream_idle_timeout", "COGNITO_AUTH_STREAM_IDLE_TIMEOUT"),
+    boolean_key("limits.end_streams_at_expiry", "COGNITO_AUTH_END_STREAMS_AT_EXPIRY"),
     text("assertion.header", "COGNITO_AUTH_ASSERTION_HEADER"),
     text("assertion.algorithm", "COGNITO_AUTH_ASSERTION_ALGORITHM"),
     Key { path: "assertion.signing_key", environment: "COGNITO_AUTH_SIGNING_KEY", kind: Kind::Secret },

@@ -21,6 +21,7 @@ mod raw;
 mod secret;
 mod sections;
 mod signing_key;
+mod size;
 mod suggestion;
 mod values;
 

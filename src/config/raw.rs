@@ -16,6 +16,7 @@ pub(super) struct Raw {
     pub(super) cognito: Cognito,
     pub(super) identity: Identity,
     pub(super) authoriser: Authoriser,
+    pub(super) limits: Limits,
     pub(super) assertion: Assertion,
     pub(super) rejection: Rejection,
     pub(super) logout: Logout,
@@ -87,6 +88,27 @@ pub(super) struct Authoriser {
     pub(super) allow_any_authenticated: bool,
     pub(super) public_paths: Vec<String>,
     pub(super) config_path: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Limits {
+    pub(super) max_fields: i64,
+    pub(super) max_field_size: String,
+    pub(super) max_fields_size: String,
+    pub(super) max_target_size: String,
+    pub(super) max_body_size: String,
+    pub(super) max_upload_size: String,
+    pub(super) upload_paths: Vec<String>,
+    pub(super) body_idle_timeout: String,
+    pub(super) max_connections: i64,
+    pub(super) max_concurrent_requests: i64,
+    pub(super) max_control_frames: i64,
+    pub(super) head_timeout: String,
+    pub(super) write_timeout: String,
+    pub(super) max_stream_age: String,
+    pub(super) stream_idle_timeout: String,
+    pub(super) end_streams_at_expiry: bool,
 }
 
 #[derive(Debug, Deserialize)]

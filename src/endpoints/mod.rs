@@ -71,7 +71,8 @@ fn html(status: StatusCode, text: String) -> Response<Bytes> {
     response
 }
 
-fn own(status: StatusCode, kind: &'static str, text: Bytes) -> Response<Bytes> {
+/// A text of ours.
+pub fn own(status: StatusCode, kind: &'static str, text: Bytes) -> Response<Bytes> {
     let mut response = Response::new(text);
     *response.status_mut() = status;
     let fields = response.headers_mut();

@@ -21,6 +21,17 @@ pub struct Connection {
     pub peer: SocketAddr,
     /// Our end.
     pub local: SocketAddr,
+    /// Whether there was room for it.
+    pub room: Room,
+}
+
+/// Whether there was room for a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Room {
+    /// There was.
+    Enough,
+    /// It was let in only to be told that there is none: nothing of it is forwarded.
+    None,
 }
 
 /// The client's side of a request in one normal form.
@@ -122,16 +133,25 @@ fn address(text: &str) -> Option<IpAddr> {
     host.trim_matches(['[', ']']).parse().ok()
 }
 
-/// The authority a request was sent to, or why there is none to be sure of (attack class 6.23).
-pub(super) fn authority(uri: &http::Uri, fields: &HeaderMap) -> Result<HeaderValue, super::Malformed> {
-    let mut hosts = fields.get_all(HOST).iter();
+/// The authority a request was sent to, or why there is none to be sure of (attack class 6.23). Only in HTTP/2 may it stand
+/// in the target alone (RFC 9112 §3.2).
+pub(super) fn authority<B>(request: &http::Request<B>) -> Result<HeaderValue, super::Malformed> {
+    // `ftp://app.example/` asks for something else, whatever its host.
+    let scheme = request.uri().scheme_str();
+    if scheme.is_some_and(|scheme| !["http", "https"].iter().any(|ours| scheme.eq_ignore_ascii_case(ours))) {
+        return Err(super::Malformed::UnsupportedTarget);
+    }
+    let mut hosts = request.headers().get_all(HOST).iter();
     let host = match (hosts.next(), hosts.next()) {
         (_, Some(_)) => return Err(super::Malformed::AmbiguousAuthority),
         (host, None) => host,
     };
-    let named = uri.authority().map(http::uri::Authority::as_str);
+    let named = request.uri().authority().map(http::uri::Authority::as_str);
     let value = match (host, named) {
         (None, None) => return Err(super::Malformed::MissingAuthority),
+        (None, Some(_)) if request.version() != http::Version::HTTP_2 => {
+            return Err(super::Malformed::MissingAuthority);
+        }
         (Some(host), Some(named)) if !host.as_bytes().eq_ignore_ascii_case(named.as_bytes()) => {
             return Err(super::Malformed::AmbiguousAuthority);
         }
@@ -153,7 +173,8 @@ mod tests {
         for (name, value) in fields {
             map.append(*name, HeaderValue::from_static(value));
         }
-        let connection = Connection { peer: peer.parse().unwrap(), local: "10.0.0.9:8080".parse().unwrap() };
+        let connection =
+            Connection { peer: peer.parse().unwrap(), local: "10.0.0.9:8080".parse().unwrap(), room: Room::Enough };
         let trusted = TrustedHops { networks: vec!["10.0.0.0/8".parse().unwrap()], hops };
         let mut out = HeaderMap::new();
         Forwarded::read(&map, connection, &trusted).set(&mut out, &HeaderValue::from_static("app.example"));

@@ -98,7 +98,8 @@ fn folded_starts_with(name: &str, prefix: &str) -> bool {
     name.len() >= prefix.len() && name.bytes().zip(prefix.bytes()).all(|(a, b)| fold(a) == b)
 }
 
-fn folded_eq(name: &str, folded: &str) -> bool {
+/// Whether a name is the folded one under any spelling.
+pub(super) fn folded_eq(name: &str, folded: &str) -> bool {
     name.len() == folded.len() && folded_starts_with(name, folded)
 }
 

@@ -2,11 +2,18 @@
 //!
 //! This runs before anything of ours is added, in both directions: otherwise `Connection: x-auth-user` would delete our
 //! own statement (attack class 6.5, CVE-2022-31813 and its successors).
+//!
+//! Names are compared after folding: a server behind us that reads `Transfer_Encoding` as `Transfer-Encoding` would end a
+//! message elsewhere than we do (attack class 6.21).
 
 use http::{
     HeaderMap, HeaderName,
-    header::{CONNECTION, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE},
+    header::{
+        CONNECTION, CONTENT_LENGTH, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
+    },
 };
+
+use super::headers;
 
 static CONNECTION_FIELDS: [HeaderName; 9] = [
     CONNECTION,
@@ -20,15 +27,26 @@ static CONNECTION_FIELDS: [HeaderName; 9] = [
     UPGRADE,
 ];
 
-/// Removes what any `Connection` field names, and the fixed connection fields.
+/// Removes what any `Connection` field names, the fixed connection fields, and every other spelling of those and of
+/// `Content-Length`.
 pub fn remove(fields: &mut HeaderMap) {
     let nominated: Vec<HeaderName> = connection_options(fields)
         .filter(|option| !option.eq_ignore_ascii_case(b"close") && !option.eq_ignore_ascii_case(b"keep-alive"))
         .filter_map(|option| HeaderName::from_bytes(option).ok())
         .collect();
-    for name in nominated.iter().chain(&CONNECTION_FIELDS) {
+    let aliases: Vec<HeaderName> = fields.keys().filter(|name| is_alias(name)).cloned().collect();
+    for name in nominated.iter().chain(&CONNECTION_FIELDS).chain(&aliases) {
         fields.remove(name);
     }
+}
+
+/// Whether some servers read `name` as a field of the connection or as a length, and we do not.
+fn is_alias(name: &HeaderName) -> bool {
+    let odd = name.as_str().bytes().any(|byte| !byte.is_ascii_alphanumeric() && byte != b'-');
+    odd && CONNECTION_FIELDS
+        .iter()
+        .chain([&CONTENT_LENGTH])
+        .any(|field| headers::folded_eq(name.as_str(), field.as_str()))
 }
 
 /// How a message says its body is coded for the connection it came on.
@@ -80,5 +98,19 @@ mod tests {
         }
         remove(&mut fields);
         assert_eq!(fields.keys().map(HeaderName::as_str).collect::<Vec<_>>(), ["x-three"]);
+    }
+
+    #[test]
+    fn another_spelling_of_a_framing_field_goes_and_the_length_itself_stays() {
+        let mut fields = HeaderMap::new();
+        for name in
+            ["transfer_encoding", "content_length", "content.length", "keep~alive", "content-length", "content_type"]
+        {
+            fields.insert(HeaderName::from_static(name), HeaderValue::from_static("1"));
+        }
+        remove(&mut fields);
+        let mut left: Vec<&str> = fields.keys().map(HeaderName::as_str).collect();
+        left.sort_unstable();
+        assert_eq!(left, ["content-length", "content_type"]);
     }
 }

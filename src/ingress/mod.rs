@@ -10,11 +10,14 @@ pub mod hop_by_hop;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod invariants;
 mod local_target;
+mod path_kind;
 mod presented;
 mod received;
 mod request_id;
 mod route;
+mod spelling;
 mod upgrade;
+mod upload;
 
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, Request, Uri,
@@ -22,11 +25,11 @@ use http::{
 };
 use thiserror::Error;
 
-pub use body::RequestBody;
+pub use body::{BodyError, RequestBody};
 pub use caller::{Caller, Safety};
 pub use cookies::{RELOGIN_GUARD, ReloginGuard, SessionCookies};
 pub use cross_site::{Addressee, FetchSite, Site};
-pub use forwarded::{Connection, Forwarded};
+pub use forwarded::{Connection, Forwarded, Room};
 pub use headers::ClaimedNames;
 pub use local_target::LocalTarget;
 pub use presented::{Field, Presented};
@@ -34,20 +37,9 @@ pub use received::Received;
 pub use request_id::{REQUEST_ID, RequestIds};
 pub use route::{Endpoint, PublicRoute, Route, Routes};
 pub use upgrade::Handshake;
+pub use upload::{Answering, Limited, Progress, Uploads};
 
-use crate::config::{Origin, Server, TrustedHops};
-
-/// The longest single field, value or name, that is read (an ALB sends none longer).
-pub const MAX_FIELD: usize = 16 * 1024;
-
-/// The longest request target (an ALB's limit for the whole request line).
-pub const MAX_TARGET: usize = 16 * 1024;
-
-/// The most bytes of all fields together (an ALB sends no more).
-pub const MAX_FIELDS_BYTES: usize = 64 * 1024;
-
-/// The most fields.
-pub const MAX_FIELDS: usize = 200;
+use crate::config::{HeadLimits, Origin, Server, TrustedHops};
 
 /// Why a request cannot be understood in one way only.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -58,20 +50,20 @@ pub enum Malformed {
     /// A handshake with a body.
     #[error("a websocket handshake carries content")]
     ContentOnUpgrade,
-    /// A field over [`MAX_FIELD`].
-    #[error("the field {name} is longer than 16 KiB")]
+    /// A field over `limits.max_field_size`.
+    #[error("the field {name} is too long")]
     FieldTooLong {
         /// Its name.
         name: HeaderName,
     },
-    /// More than [`MAX_FIELDS`] or [`MAX_FIELDS_BYTES`].
+    /// More than `limits.max_fields` or `limits.max_fields_size`.
     #[error("the fields are too many or too long together")]
     FieldsTooLarge,
-    /// HTTP/1.0 without `Host`.
+    /// HTTP/1 without `Host`.
     #[error("the request names no host")]
     MissingAuthority,
-    /// A target over [`MAX_TARGET`].
-    #[error("the request target is longer than 16 KiB")]
+    /// A target over `limits.max_target_size`.
+    #[error("the request target is too long")]
     TargetTooLong,
     /// A transfer coding other than `chunked`: the application would get coded bytes that nobody declares.
     #[error("the transfer coding is not understood")]
@@ -140,6 +132,7 @@ pub struct Head {
 #[derive(Debug)]
 pub struct Hygiene {
     names: ClaimedNames,
+    limits: HeadLimits,
     session_cookie: String,
     trusted: TrustedHops,
     allowed_origins: Vec<Origin>,
@@ -148,9 +141,10 @@ pub struct Hygiene {
 impl Hygiene {
     /// Takes what it needs of the configuration.
     #[must_use]
-    pub fn from_config(server: &Server, assertion: &HeaderName, session_cookie: &str) -> Self {
+    pub fn from_config(server: &Server, limits: HeadLimits, assertion: &HeaderName, session_cookie: &str) -> Self {
         Self {
             names: ClaimedNames::with_assertion(assertion),
+            limits,
             session_cookie: session_cookie.to_owned(),
             trusted: server.trusted.clone(),
             allowed_origins: server.allowed_origins.clone(),
@@ -170,11 +164,11 @@ impl Inbound {
     /// The order matters: credentials are read before `Connection` is obeyed, or `Connection: x-amzn-oidc-data` would
     /// hide one; everything is removed before anything is set (`upstream`), or it would remove ours.
     pub fn sanitise(mut request: Request<RequestBody>, arrival: Arrival, hygiene: &Hygiene) -> Result<Self, Malformed> {
-        check_size(request.uri(), request.headers())?;
+        check_size(request.uri(), request.headers(), hygiene.limits)?;
         if hop_by_hop::TransferCoding::of(request.headers()) == hop_by_hop::TransferCoding::Unknown {
             return Err(Malformed::TransferCoding);
         }
-        let host = forwarded::authority(request.uri(), request.headers())?;
+        let host = forwarded::authority(&request)?;
         let handshake = Handshake::take_from(&mut request)?;
         let (parts, body) = request.into_parts();
         let target = origin_form(&parts.method, &parts.uri)?;
@@ -212,18 +206,18 @@ impl Inbound {
     }
 }
 
-fn check_size(target: &Uri, fields: &HeaderMap) -> Result<(), Malformed> {
-    if target.path_and_query().is_some_and(|target| target.as_str().len() > MAX_TARGET) {
+fn check_size(target: &Uri, fields: &HeaderMap, limits: HeadLimits) -> Result<(), Malformed> {
+    if target.path_and_query().is_some_and(|target| target.as_str().len() > limits.target_size) {
         return Err(Malformed::TargetTooLong);
     }
     let mut total = 0;
     for (name, value) in fields {
-        if name.as_str().len().max(value.len()) > MAX_FIELD {
+        if name.as_str().len().max(value.len()) > limits.field_size {
             return Err(Malformed::FieldTooLong { name: name.clone() });
         }
         total += name.as_str().len() + value.len();
     }
-    if fields.len() > MAX_FIELDS || total > MAX_FIELDS_BYTES { Err(Malformed::FieldsTooLarge) } else { Ok(()) }
+    if fields.len() > limits.fields || total > limits.fields_size { Err(Malformed::FieldsTooLarge) } else { Ok(()) }
 }
 
 /// Path and query alone, as the application expects them.
@@ -232,6 +226,8 @@ fn origin_form(method: &Method, uri: &Uri) -> Result<Uri, Malformed> {
         return Err(Malformed::UnsupportedMethod);
     }
     match uri.path_and_query() {
+        // Also where there is nothing but a fragment, which would be written as no target at all.
+        Some(path) if path.as_str() == "/" => Ok(Uri::default()),
         Some(path) if path.as_str().starts_with('/') => Ok(Uri::from(path.clone())),
         Some(_) | None => Err(Malformed::UnsupportedTarget),
     }

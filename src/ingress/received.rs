@@ -18,6 +18,8 @@ use hyper::body::Incoming;
 use tokio::{runtime::Handle, time::timeout};
 use tokio_util::task::TaskTracker;
 
+use crate::server::Exchange;
+
 /// How long, and how far, an unread body is read on. Whatever is still to come then meets a closed connection.
 const LONGEST: Duration = Duration::from_secs(10);
 const MOST: usize = 64 * 1024 * 1024;
@@ -28,6 +30,8 @@ pub struct Received {
     /// `None` only while it is dropped.
     incoming: Option<Incoming>,
     rest: Rest,
+    /// Open until the body has ended.
+    exchange: Option<Exchange>,
 }
 
 /// What becomes of the rest when nobody reads on.
@@ -53,7 +57,19 @@ impl Received {
         } else {
             Rest::ReadOn(tasks.clone())
         };
-        request.map(|incoming| Self { incoming: Some(incoming), rest })
+        request.map(|incoming| Self { incoming: Some(incoming), rest, exchange: None })
+    }
+
+    /// Keeps `exchange` open until the body has ended, or has been given up.
+    #[must_use]
+    pub fn holding(mut self, exchange: Exchange) -> Self {
+        self.exchange = if self.is_end_stream() { None } else { Some(exchange) };
+        self
+    }
+
+    /// Nothing is read on: who is known to send nothing is not waited for.
+    pub(super) fn leave_rest(&mut self) {
+        self.rest = Rest::Left;
     }
 }
 
@@ -71,6 +87,9 @@ impl Body for Received {
             (_, Poll::Ready(None | Some(Err(_)))) | (Rest::Left, _) => Rest::Left,
             (Rest::ReadOn(tasks) | Rest::Unasked(tasks), _) => Rest::ReadOn(tasks),
         };
+        if matches!(&polled, Poll::Ready(None | Some(Err(_)))) || self.is_end_stream() {
+            self.exchange = None;
+        }
         polled
     }
 
@@ -89,7 +108,9 @@ impl Drop for Received {
         // Outside of a runtime the process is ending, and so is the connection.
         let Ok(runtime) = Handle::try_current() else { return };
         if !incoming.is_end_stream() {
+            let exchange = self.exchange.take();
             let reading_on = async move {
+                let _open = exchange;
                 let mut left = MOST;
                 while let (1.., Some(Ok(thrown_away))) = (left, incoming.frame().await) {
                     left = left.saturating_sub(thrown_away.data_ref().map_or(0, Bytes::len));

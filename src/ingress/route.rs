@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use http::Method;
-use percent_encoding::percent_decode_str;
 
-use crate::config::ReservedPrefix;
+use super::spelling::could_mean;
+use crate::config::PathPrefix;
 
 /// Proof that the route table lets a path through without any user. Made only by [`Routes::classify`].
 ///
@@ -54,7 +54,7 @@ pub enum Endpoint {
 /// The table of routes.
 #[derive(Debug)]
 pub struct Routes {
-    reserved: ReservedPrefix,
+    reserved: PathPrefix,
     public: BTreeSet<String>,
 }
 
@@ -62,7 +62,7 @@ impl Routes {
     /// `public` holds canonical paths; only a request for exactly these bytes matches, so a path that some server might
     /// read in two ways is never public.
     #[must_use]
-    pub const fn new(reserved: ReservedPrefix, public: BTreeSet<String>) -> Self {
+    pub const fn new(reserved: PathPrefix, public: BTreeSet<String>) -> Self {
         Self { reserved, public }
     }
 
@@ -107,62 +107,13 @@ impl Endpoint {
     }
 }
 
-/// How many layers of percent-encoding are taken off. Nobody needs more than two, and each costs a pass.
-const MOST_LAYERS: usize = 4;
-
-/// Whether some server might read `path` as one under `reserved`: after any number of decodings, with backslashes as
-/// slashes or not, without parameters, empty or dot segments. A path that is still encoded after [`MOST_LAYERS`] might.
-fn could_mean(path: &str, reserved: &ReservedPrefix) -> bool {
-    if !path.contains(['%', '\\', ';']) && !path.contains("//") && !path.contains("/.") {
-        return false;
-    }
-    let mut layer = path.to_owned();
-    for _ in 0..MOST_LAYERS {
-        let next = percent_decode_str(&layer).decode_utf8_lossy().into_owned();
-        if next == layer {
-            return leads_to(&layer, reserved);
-        }
-        layer = next;
-    }
-    true
-}
-
-/// Whether the segments of `reserved` stand in `decoded` where some reading has nothing before them.
-///
-/// What a `..` takes away is not worked out: servers split at encoded slashes and at backslashes or do not, and cut
-/// parameters before or after. Where one of these stands, anything before it may be gone.
-fn leads_to(decoded: &str, reserved: &ReservedPrefix) -> bool {
-    let wanted: Vec<&str> = reserved.as_str().split('/').skip(1).collect();
-    let (mut in_order, mut plain, mut disputed) = (0, 0, false);
-    for run in decoded.split('/') {
-        disputed |= run.contains(['\\', ';']);
-        for segment in run.split('\\') {
-            // What follows is a parameter or, to who parses the path as a URL or a C string once more, no part of it.
-            match segment.split([';', '?', '#', '\0']).next().unwrap_or_default() {
-                "" | "." => {}
-                ".." => disputed = true,
-                name => {
-                    plain += 1;
-                    let found = wanted.get(in_order) == Some(&name);
-                    if found && in_order + 1 < wanted.len() {
-                        in_order += 1;
-                    } else if found && (disputed || plain == wanted.len()) {
-                        return true;
-                    }
-                }
-            }
-        }
-    }
-    false
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn routes() -> Routes {
         let public = ["/", "/logo.png", "/open/door"].map(str::to_owned).into();
-        Routes::new(ReservedPrefix::parse("/.auth").unwrap(), public)
+        Routes::new(PathPrefix::parse("/.auth").unwrap(), public)
     }
 
     #[test]

@@ -1,10 +1,6 @@
 //! The oracles on inputs made from what attacks are made of, anew in every test run.
 
-use proptest::{
-    collection::vec,
-    prelude::*,
-    sample::{select, subsequence},
-};
+use proptest::{collection::vec, prelude::*, sample::select};
 
 use super::*;
 

@@ -98,6 +98,8 @@ impl Words {
                 WayOut::OtherAccount,
             ),
             404 => ("Not found", "There is nothing at this address.", WayOut::None),
+            408 => ("Too slow", "What you sent did not arrive. Go back and send it again.", WayOut::None),
+            413 => ("Too large", "What you sent is more than can be taken here.", WayOut::None),
             502 => (
                 "Application not reachable",
                 "The application behind this address does not answer. Try again soon.",
@@ -135,7 +137,7 @@ mod tests {
 
     #[test]
     fn every_refusal_names_its_code_and_request() {
-        for status in [400, 401, 403, 404, 405, 414, 431, 500, 502, 503, 504] {
+        for status in [400, 401, 403, 404, 405, 408, 413, 414, 431, 500, 502, 503, 504] {
             let page = refusal(status, "the_code");
             assert!(page.contains("<code>the_code</code>") && page.contains("<code>r-1</code>"), "{page}");
         }

@@ -2,10 +2,10 @@
 
 use bytes::Bytes;
 use http::{
-    HeaderMap, HeaderValue, Response, StatusCode,
+    HeaderMap, HeaderValue, Response, StatusCode, Version,
     header::{
         ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ALLOW,
-        CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, LOCATION, ORIGIN, RETRY_AFTER, VARY,
+        CACHE_CONTROL, CONNECTION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, LOCATION, ORIGIN, RETRY_AFTER, VARY,
         WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
     },
 };
@@ -31,6 +31,7 @@ pub struct Petitioner {
     host: Option<String>,
     path: String,
     request_id: HeaderValue,
+    version: Version,
 }
 
 impl Petitioner {
@@ -43,10 +44,11 @@ impl Petitioner {
         Self {
             caller: Caller::of(fields),
             safety: Safety::of(request.method()),
-            origin: fields.get(ORIGIN).cloned(),
+            origin: only_origin(fields).cloned(),
             host: host.and_then(split_port).map(|(host, _)| host),
             path: request.uri().path().to_owned(),
             request_id,
+            version: request.version(),
         }
     }
 }
@@ -99,6 +101,10 @@ impl Refusals {
         let fields = response.headers_mut();
         fields.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         fields.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        // In HTTP/2 there is no such field: a stream is one request, whatever it says.
+        if rejection.ends_connection() && petitioner.version != Version::HTTP_2 {
+            fields.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
         self.let_scripts_read(petitioner, fields);
         response
     }
@@ -168,6 +174,15 @@ impl Refusals {
             fields.insert(ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
             fields.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("x-request-id, retry-after"));
         }
+    }
+}
+
+/// `Origin` where it stands once: two are none.
+fn only_origin(fields: &HeaderMap) -> Option<&HeaderValue> {
+    let mut origins = fields.get_all(ORIGIN).iter();
+    match (origins.next(), origins.next()) {
+        (Some(only), None) => Some(only),
+        (_, _) => None,
     }
 }
 

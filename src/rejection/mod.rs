@@ -9,7 +9,7 @@ pub use answer::{Petitioner, Refusals, problem};
 use crate::{
     authenticator::{AuthenticationError, CredentialError},
     authoriser::Denial,
-    ingress::Malformed,
+    ingress::{BodyError, Malformed},
     keys::KeyError,
     token::TokenError,
     upstream::UpstreamError,
@@ -22,15 +22,24 @@ pub const TOKEN_EXPIRED: &str = "token_expired";
 /// The code of a request that a foreign page made the browser send.
 pub const CROSS_SITE: &str = "cross_site";
 
+/// The code of a request on a connection there was no room for.
+const TOO_MANY_CONNECTIONS: &str = "too_many_connections";
+
 /// Why a request is not forwarded.
 #[derive(Debug, thiserror::Error)]
 pub enum Rejection {
     /// The credential is missing or not good.
     #[error(transparent)]
     Authentication(#[from] AuthenticationError),
+    /// The client's content is too long, or did not come whole.
+    #[error(transparent)]
+    Content(#[from] BodyError),
     /// A foreign page made the browser send it.
     #[error("the request comes from another site")]
     CrossSite,
+    /// There is no room for the connection it came on.
+    #[error("there are too many connections")]
+    Crowded,
     /// The policy does not admit this user.
     #[error(transparent)]
     Denied(#[from] Denial),
@@ -63,6 +72,11 @@ impl Rejection {
     pub fn status(&self) -> StatusCode {
         match self {
             Self::Authentication(error) => status_of(error),
+            Self::Content(error) | Self::Upstream(UpstreamError::Content(error)) => match error {
+                BodyError::Broken(_) => StatusCode::BAD_REQUEST,
+                BodyError::Idle => StatusCode::REQUEST_TIMEOUT,
+                BodyError::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            },
             Self::CrossSite | Self::Denied(_) => StatusCode::FORBIDDEN,
             Self::Malformed(Malformed::FieldTooLong { .. } | Malformed::FieldsTooLarge) => {
                 StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE
@@ -77,10 +91,9 @@ impl Rejection {
                 | Malformed::MissingAuthority
                 | Malformed::TransferCoding
                 | Malformed::UnsupportedTarget,
-            )
-            | Self::Upstream(UpstreamError::RequestBody(_)) => StatusCode::BAD_REQUEST,
+            ) => StatusCode::BAD_REQUEST,
             Self::NotFound => StatusCode::NOT_FOUND,
-            Self::Draining | Self::UpstreamNotReady => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Crowded | Self::Draining | Self::UpstreamNotReady => StatusCode::SERVICE_UNAVAILABLE,
             Self::Upstream(UpstreamError::ConnectTimeout | UpstreamError::ResponseTimeout) => {
                 StatusCode::GATEWAY_TIMEOUT
             }
@@ -99,7 +112,13 @@ impl Rejection {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Authentication(error) => code_of(error),
+            Self::Content(error) | Self::Upstream(UpstreamError::Content(error)) => match error {
+                BodyError::Broken(_) => "bad_request",
+                BodyError::Idle => "request_timeout",
+                BodyError::TooLarge => "too_large",
+            },
             Self::CrossSite => CROSS_SITE,
+            Self::Crowded => TOO_MANY_CONNECTIONS,
             Self::Denied(_) => "not_allowed",
             Self::Draining => "draining",
             Self::Malformed(Malformed::FieldTooLong { .. } | Malformed::FieldsTooLarge | Malformed::TargetTooLong) => {
@@ -112,8 +131,7 @@ impl Rejection {
                 | Malformed::TransferCoding
                 | Malformed::UnsupportedMethod
                 | Malformed::UnsupportedTarget,
-            )
-            | Self::Upstream(UpstreamError::RequestBody(_)) => "bad_request",
+            ) => "bad_request",
             Self::MethodNotAllowed { .. } => "method_not_allowed",
             Self::NotFound => "not_found",
             Self::Upstream(UpstreamError::ConnectTimeout | UpstreamError::ResponseTimeout) => "upstream_timeout",
@@ -135,7 +153,9 @@ impl Rejection {
             Self::MethodNotAllowed { allow } => Some(allow),
             Self::Malformed(Malformed::UnsupportedMethod) => Some("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"),
             Self::Authentication(_)
+            | Self::Content(_)
             | Self::CrossSite
+            | Self::Crowded
             | Self::Denied(_)
             | Self::Draining
             | Self::Malformed(_)
@@ -145,11 +165,28 @@ impl Rejection {
         }
     }
 
+    /// Whether the connection ends after the answer. Where a message begins and ends, or whom it is for, was a guess, and
+    /// so would be what stands behind it (RFC 9112 §6.3).
+    #[must_use]
+    pub const fn ends_connection(&self) -> bool {
+        matches!(
+            self,
+            Self::Malformed(
+                Malformed::AmbiguousAuthority
+                    | Malformed::ContentOnUpgrade
+                    | Malformed::MissingAuthority
+                    | Malformed::TransferCoding
+                    | Malformed::UnsupportedMethod
+                    | Malformed::UnsupportedTarget
+            )
+        )
+    }
+
     /// Whether an operator has to look: something of ours, of the application or of the key endpoints failed. Saying
-    /// that one is not ready is no fault.
+    /// that one is not ready is no fault, and that there is no room the server says once.
     #[must_use]
     pub fn is_fault(&self) -> bool {
-        self.status().is_server_error() && !matches!(self, Self::Draining | Self::UpstreamNotReady)
+        self.status().is_server_error() && !matches!(self, Self::Crowded | Self::Draining | Self::UpstreamNotReady)
     }
 
     /// The reason and its causes, for the log.

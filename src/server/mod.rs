@@ -1,52 +1,56 @@
-//! Step 1: accept. One task per connection, HTTP/1.1 and HTTP/2 by prior knowledge.
+//! Step 1: accept. One task per connection, HTTP/1.1 and HTTP/2 by prior knowledge, each within its limits.
 
+mod alarm;
+mod allowance;
 mod drain;
+mod exchanges;
+mod frames;
 mod listener;
+mod places;
+mod protocols;
+mod reading;
+mod watched;
 
-use std::{
-    convert::Infallible,
-    future::Future,
-    io,
-    net::SocketAddr,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+use std::{convert::Infallible, future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
 
-use http::{Request, Response};
+use http::{Request, Response, StatusCode};
 use http_body::Body;
-use hyper::service::service_fn;
-use hyper_util::{
-    rt::{TokioIo, TokioTimer},
-    server::conn::auto,
+use hyper::{body::Incoming, service::service_fn};
+use hyper_util::{rt::TokioIo, server::conn::auto};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpListener,
+    time::timeout,
 };
-use tokio::net::{TcpListener, TcpStream};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{debug, warn};
 
 pub use drain::{Phase, Stage};
+pub use exchanges::Exchange;
 pub use listener::bind;
 
-use crate::ingress::{Connection, Received};
-
-/// How much of a head is read at all: more than `ingress` admits, so that what is too large is refused there, in words.
-const MAX_HEAD: usize = 128 * 1024;
-
-/// How many fields are read at all; `ingress` admits fewer.
-const MAX_FIELDS: usize = 400;
-
-/// The most requests at a time on one HTTP/2 connection.
-const MAX_STREAMS: u32 = 250;
+use self::{
+    exchanges::{Answered, Exchanges},
+    places::{Places, Seat},
+    protocols::TaskExecutor,
+    watched::{Watch, Watched},
+};
+use crate::{
+    config::{ConnectionLimits, HeadLimits},
+    ingress::{Connection, Received, Room},
+    metrics::{Limit, Metrics},
+};
 
 /// How long the accept loop rests when the system has no file descriptor left.
 const ACCEPT_REST: Duration = Duration::from_millis(100);
 
+/// How long a connection there is no room for may take to ask, and then to take its refusal.
+const HASTE: Duration = Duration::from_secs(5);
+
 /// Something that answers every request: a refusal is an answer too.
 pub trait Answer: Send + Sync + 'static {
     /// The body of its answers.
-    type Body: Body<Data = bytes::Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + 'static;
+    type Body: Body<Data = bytes::Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + Unpin + 'static;
 
     /// Answers one request.
     fn answer(
@@ -56,13 +60,34 @@ pub trait Answer: Send + Sync + 'static {
     ) -> impl Future<Output = Response<Self::Body>> + Send;
 }
 
-/// One listener and how its connections are treated.
+/// How the connections of a listener are treated.
+#[derive(Debug, Clone)]
+pub struct Terms {
+    /// How long a connection may be idle, or wait for its first request.
+    pub keep_alive_timeout: Duration,
+    /// How much of a head `ingress` admits.
+    pub heads: HeadLimits,
+    /// Numbers and times.
+    pub limits: ConnectionLimits,
+    /// Where it is counted that a limit stopped somebody.
+    pub metrics: Arc<Metrics>,
+}
+
+/// One listener and its connections.
 #[derive(Debug, Clone)]
 pub struct Server {
-    builder: auto::Builder<TaskExecutor>,
+    terms: Terms,
+    /// For the connections there is room for, and for the others.
+    builders: Builders,
+    places: Arc<Places>,
     connections: TaskTracker,
     ends: Ends,
-    patience: Duration,
+}
+
+#[derive(Debug, Clone)]
+struct Builders {
+    enough: auto::Builder<TaskExecutor>,
+    none: auto::Builder<TaskExecutor>,
 }
 
 /// What ends the connections of a listener.
@@ -79,22 +104,13 @@ impl Server {
     /// HTTP/1.1 also when idle, or when a request head is not complete, for so long. On HTTP/2 that is the interval of
     /// pings: a connection stays while its peer answers them.
     #[must_use]
-    pub fn new(keep_alive_timeout: Duration, connections: TaskTracker, ends: Ends) -> Self {
-        let mut builder = auto::Builder::new(TaskExecutor { tasks: connections.clone(), cut: ends.cut.clone() });
-        builder
-            .http1()
-            .timer(TokioTimer::new())
-            .header_read_timeout(keep_alive_timeout)
-            .max_headers(MAX_FIELDS)
-            .max_buf_size(MAX_HEAD);
-        builder
-            .http2()
-            .timer(TokioTimer::new())
-            .max_concurrent_streams(MAX_STREAMS)
-            .max_header_list_size(u32::try_from(MAX_HEAD).unwrap_or(u32::MAX))
-            .keep_alive_interval(keep_alive_timeout)
-            .keep_alive_timeout(keep_alive_timeout);
-        Self { builder, connections, ends, patience: keep_alive_timeout }
+    pub fn new(terms: &Terms, connections: TaskTracker, ends: Ends) -> Self {
+        let executor = TaskExecutor::new(connections.clone(), ends.cut.clone());
+        let enough = protocols::builder(terms, executor);
+        let mut none = enough.clone();
+        none.http1().keep_alive(false);
+        let places = Places::new(terms.limits.connections, Arc::clone(&terms.metrics));
+        Self { terms: terms.clone(), builders: Builders { enough, none }, places, connections, ends }
     }
 
     /// Accepts until told to stop.
@@ -102,14 +118,20 @@ impl Server {
         let Ok(local) = listener.local_addr() else { return };
         let mut exhausted = false;
         loop {
-            let accepted = tokio::select! {
+            let place_and_connection = async { (self.places.next().await, listener.accept().await) };
+            let (place, accepted) = tokio::select! {
                 () = self.ends.stop_accepting.cancelled() => return,
-                accepted = listener.accept() => accepted,
+                accepted = place_and_connection => accepted,
             };
             match accepted {
                 Ok((stream, peer)) => {
                     exhausted = false;
-                    self.connections.spawn(self.clone().connection(stream, peer, local, Arc::clone(&answer)));
+                    if let Err(error) = stream.set_nodelay(true) {
+                        debug!(error = %error, "nodelay not set");
+                    }
+                    let ends = (peer, stream.local_addr().unwrap_or(local));
+                    let seat = self.places.seat(place);
+                    self.connections.spawn(self.clone().connection(stream, ends, seat, Arc::clone(&answer)));
                 }
                 Err(error) if is_about_one_connection(&error) => debug!(error = %error, "connection lost in the queue"),
                 Err(error) => {
@@ -122,63 +144,91 @@ impl Server {
         }
     }
 
-    async fn connection<A: Answer>(self, stream: TcpStream, peer: SocketAddr, local: SocketAddr, answer: Arc<A>) {
-        if let Err(error) = stream.set_nodelay(true) {
-            debug!(error = %error, "nodelay not set");
-        }
-        let local = stream.local_addr().unwrap_or(local);
-        let spoken = Arc::new(AtomicBool::new(false));
-        let speaking = Arc::clone(&spoken);
-        let tasks = self.connections.clone();
-        let service = service_fn(move |request| {
-            let request = Received::take(request, &tasks);
-            speaking.store(true, Ordering::Relaxed);
-            let answer = Arc::clone(&answer);
-            async move { Ok::<_, Infallible>(answer.answer(request, Connection { peer, local }).await) }
-        });
-        let connection = self.builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
+    async fn connection<A: Answer, S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+        self,
+        stream: S,
+        (peer, local): (SocketAddr, SocketAddr),
+        seat: Seat,
+        answer: Arc<A>,
+    ) {
+        let room = seat.room();
+        let (builder, patience) = match room {
+            Room::Enough => (&self.builders.enough, self.terms.keep_alive_timeout),
+            Room::None => (&self.builders.none, HASTE),
+        };
+        let exchanges = Arc::new(Exchanges::default());
+        let watch = Watch { peer, limits: self.terms.limits, metrics: Arc::clone(&self.terms.metrics) };
+        let stream = TokioIo::new(Watched::new(stream, Arc::clone(&exchanges), watch, seat));
+        let (begun, tasks) = (Arc::clone(&exchanges), self.connections.clone());
+        let service =
+            service_fn(move |request| exchange(&answer, request, Connection { peer, local, room }, (&begun, &tasks)));
+        let connection = builder.serve_connection_with_upgrades(stream, service);
         let mut connection = std::pin::pin!(connection);
         let ended = tokio::select! {
             ended = connection.as_mut() => ended,
-            () = silence(&spoken, self.patience) => return debug!(client.addr = %peer, "no request came"),
-            () = self.ends.stop_accepting.cancelled() => {
+            () = silence(&exchanges, patience) => return debug!(client.addr = %peer, "no request came"),
+            () = self.leave_taking(room, &exchanges) => {
                 connection.as_mut().graceful_shutdown();
-                match self.ends.cut.run_until_cancelled(connection).await {
-                    Some(ended) => ended,
-                    None => return,
+                match self.ends.cut.run_until_cancelled(at_last(room, connection)).await {
+                    Some(Some(ended)) => ended,
+                    Some(None) | None => return,
                 }
             }
         };
         if let Err(error) = ended {
+            if protocols::is_about_a_flood(error.as_ref()) {
+                self.terms.metrics.limit_reached(Limit::ControlFrames);
+            }
             debug!(client.addr = %peer, error = %error, "connection ended early");
         }
+    }
+
+    /// Completes when a connection is to end after the requests it has.
+    async fn leave_taking(&self, room: Room, exchanges: &Exchanges) {
+        let stop = self.ends.stop_accepting.cancelled();
+        match room {
+            Room::Enough => stop.await,
+            Room::None => tokio::select! {
+                () = stop => {}
+                () = exchanges.first() => {}
+            },
+        }
+    }
+}
+
+/// The end of a connection that has been asked to end; `None` where it may not wait for that any longer.
+async fn at_last<E>(room: Room, connection: impl Future<Output = E>) -> Option<E> {
+    match room {
+        Room::Enough => Some(connection.await),
+        Room::None => timeout(HASTE, connection).await.ok(),
+    }
+}
+
+/// One exchange. It begins when this is called, not when it is first polled: until then more bytes may be read.
+fn exchange<A: Answer>(
+    answer: &Arc<A>,
+    request: Request<Incoming>,
+    connection: Connection,
+    (exchanges, tasks): (&Arc<Exchanges>, &TaskTracker),
+) -> impl Future<Output = Result<Response<Answered<A::Body>>, Infallible>> + use<A> {
+    let (answer, exchanges) = (Arc::clone(answer), Arc::clone(exchanges));
+    let exchange = exchanges.begin();
+    let request = Received::take(request, tasks).map(|body| body.holding(exchange.clone()));
+    async move {
+        let response = answer.answer(request, connection).await;
+        if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+            exchanges.upgrade();
+        }
+        Ok(response.map(|body| Answered::new(body, exchange)))
     }
 }
 
 /// Completes where no request has come in `patience`. hyper's own timer begins only when the protocol is known, so a
 /// connection that sends nothing, or `P` alone, would stay for ever.
-async fn silence(spoken: &AtomicBool, patience: Duration) {
+async fn silence(exchanges: &Exchanges, patience: Duration) {
     tokio::time::sleep(patience).await;
-    if spoken.load(Ordering::Relaxed) {
+    if exchanges.begun() > 0 {
         std::future::pending().await
-    }
-}
-
-/// Runs HTTP/2 streams as tasks the drain waits for.
-#[derive(Debug, Clone)]
-struct TaskExecutor {
-    tasks: TaskTracker,
-    cut: CancellationToken,
-}
-
-impl<F> hyper::rt::Executor<F> for TaskExecutor
-where
-    F: Future + Send + 'static,
-    F::Output: Send + 'static,
-{
-    fn execute(&self, future: F) {
-        let cut = self.cut.clone();
-        self.tasks.spawn(async move { cut.run_until_cancelled(future).await.map(drop) });
     }
 }
 
@@ -187,3 +237,6 @@ fn is_about_one_connection(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
     [ConnectionAborted, ConnectionReset, Interrupted].contains(&error.kind())
 }
+
+#[cfg(test)]
+mod tests;

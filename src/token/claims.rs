@@ -131,11 +131,11 @@ pub(super) fn groups(json: &[u8], claim: &str) -> Result<Vec<String>, Malformati
     Ok(named.filter(|group| !group.is_empty() && seen.insert(group.clone())).collect())
 }
 
-/// Derived types also read themselves from arrays; a header or payload is an object. `from_slice` would not look at the
-/// text of members that are passed over.
+/// Derived types also read themselves from arrays; a header or payload is an object. What is passed over is not looked
+/// at, so that all of it is UTF-8 is seen here.
 fn object<'de, T: Deserialize<'de>>(json: &'de [u8]) -> Option<T> {
-    let json = std::str::from_utf8(json).ok()?;
-    json.trim_ascii_start().starts_with('{').then(|| serde_json::from_str(json).ok()).flatten()
+    let text = std::str::from_utf8(json).ok()?;
+    text.trim_ascii_start().starts_with('{').then(|| serde_json::from_str(text).ok()).flatten()
 }
 
 /// Seconds since 1970 from a JSON number, a fraction cut off (which never makes a token live longer).

@@ -157,6 +157,7 @@ fn application_is_told(taken: &AlbClaims) {
         family_name: taken.family_name.clone(),
         groups: taken.groups.clone(),
         expires_at: taken.expires_at,
+        session_expires_at: taken.expires_at,
     };
     let json = Asserter::person(&profile, Standing::Member).unwrap();
     assert!(json.iter().all(|byte| *byte >= b' '), "a control character is escaped");

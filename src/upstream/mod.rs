@@ -7,8 +7,9 @@ mod hearing;
 mod outbound;
 mod pool;
 mod tunnel;
+mod vigil;
 
-use std::{io, sync::Arc, time::Duration};
+use std::{error::Error as _, io, pin::pin, sync::Arc, time::Duration};
 
 use http::{
     HeaderValue, Method, Request, Response, StatusCode, Version,
@@ -17,12 +18,12 @@ use http::{
 use http_body::Body as _;
 use hyper::body::Incoming;
 use thiserror::Error;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::debug;
 
-pub use answer::AnswerBody;
 use answer::Lease;
+pub use answer::{AnswerBody, AnswerError};
 use assertion::{Asserter, AssertionError};
 use connector::Connector;
 use outbound::Outbound;
@@ -30,10 +31,10 @@ use pool::{Connection, Pool};
 use tunnel::Tunnels;
 
 use crate::{
-    authoriser::Permit,
+    authoriser::{Permit, Tenures},
     config,
     ingress::{
-        ClaimedNames, Handshake, Inbound, RequestBody,
+        BodyError, ClaimedNames, Handshake, Inbound, RequestBody,
         hop_by_hop::{self, TransferCoding},
     },
 };
@@ -44,6 +45,9 @@ pub enum UpstreamError {
     /// Our statement could not be signed.
     #[error("the assertion was not signed")]
     Assertion(#[from] AssertionError),
+    /// The client's content did not come whole: the application got a broken request.
+    #[error(transparent)]
+    Content(BodyError),
     /// It does not accept connections.
     #[error("no connection to the application")]
     Connect(#[source] io::Error),
@@ -53,9 +57,6 @@ pub enum UpstreamError {
     /// The connection broke, or what came is not HTTP.
     #[error("the application broke off the exchange")]
     Exchange(#[source] hyper::Error),
-    /// The client's body ended before it was whole, or is not framed as HTTP: the application got a broken request.
-    #[error("the request's body broke off")]
-    RequestBody(#[source] hyper::Error),
     /// It did not begin an answer in time.
     #[error("no answer of the application in time")]
     ResponseTimeout,
@@ -83,6 +84,7 @@ pub struct Upstream {
     asserter: Arc<Asserter>,
     names: ClaimedNames,
     response_timeout: Duration,
+    tenures: Arc<Tenures>,
     tunnels: Tunnels,
 }
 
@@ -97,22 +99,32 @@ pub struct UpstreamTasks {
     pub cut: CancellationToken,
 }
 
+/// What is set in requests to the application.
+#[derive(Debug)]
+pub struct Statements {
+    /// Signs who the user is.
+    pub asserter: Arc<Asserter>,
+    /// The names nobody but us may state.
+    pub names: ClaimedNames,
+}
+
 impl Upstream {
     /// Builds the client side; nothing is connected yet.
     #[must_use]
     pub fn new(
         upstream: &config::Upstream,
-        asserter: Arc<Asserter>,
-        names: ClaimedNames,
+        statements: Statements,
+        tenures: Arc<Tenures>,
         tasks: UpstreamTasks,
     ) -> Self {
         Self {
             connector: Connector::new(upstream, tasks.background),
             pool: Arc::new(Pool::new(upstream.pool_idle_timeout)),
             outbound: Outbound::from_config(upstream),
-            asserter,
-            names,
+            asserter: statements.asserter,
+            names: statements.names,
             response_timeout: upstream.response_timeout,
+            tenures,
             tunnels: Tunnels { tasks: tasks.tunnels, cut: tasks.cut },
         }
     }
@@ -127,6 +139,7 @@ impl Upstream {
     /// ```
     pub async fn forward(&self, permit: Permit, inbound: Inbound) -> Result<Response<AnswerBody>, UpstreamError> {
         let request_id = inbound.request_id.clone();
+        let tenure = self.tenures.begin(&permit);
         let (request, handshake) = self.outbound.dress(&permit, inbound, &self.asserter)?;
         let (mut response, lease) = self.exchange(request).await?;
         let application =
@@ -142,11 +155,11 @@ impl Upstream {
                 fields.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
                 fields.insert(UPGRADE, HeaderValue::from_static("websocket"));
                 let request_id = request_id.to_str().unwrap_or_default().to_owned();
-                self.tunnels.open(client, application, request_id);
-                Ok(response.map(|body| AnswerBody::new(body, lease.into_tunnel())))
+                self.tunnels.open(client, application, tenure.clone(), request_id);
+                Ok(answer::streaming(response, lease.into_tunnel(), tenure))
             }
             (Some(_), Handshake::None) => Err(UpstreamError::UnrequestedUpgrade),
-            (None, Handshake::WebSocket(_) | Handshake::None) => Ok(response.map(|body| AnswerBody::new(body, lease))),
+            (None, Handshake::WebSocket(_) | Handshake::None) => Ok(answer::streaming(response, lease, tenure)),
         }
     }
 
@@ -191,14 +204,28 @@ impl Upstream {
         mut connection: Connection,
         request: Request<RequestBody>,
     ) -> Result<(Response<Incoming>, Lease), Failure> {
-        match timeout(self.response_timeout, connection.try_send_request(request)).await {
+        let progress = request.body().progress();
+        let mut answer = pin!(connection.try_send_request(request));
+        let mut deadline = Instant::now() + self.response_timeout;
+        let answered = loop {
+            let answered = timeout_at(deadline, answer.as_mut()).await;
+            // An upload takes its time; the application's begins when it has what there is.
+            match progress.as_ref().map(|progress| progress.last_moved() + self.response_timeout) {
+                Some(later) if answered.is_err() && later > deadline => deadline = later,
+                Some(_) | None => break answered,
+            }
+        };
+        match answered {
             Ok(Ok(response)) => Ok((response, Lease::Lent(connection, Arc::clone(&self.pool)))),
             Ok(Err(mut failed)) => {
                 let unsent = failed.take_message().map(Box::new);
                 let error = failed.into_error();
                 // hyper's "user" is whoever gave it the body: our client.
-                let error =
-                    if error.is_user() { UpstreamError::RequestBody(error) } else { UpstreamError::Exchange(error) };
+                let error = if error.is_user() {
+                    UpstreamError::Content(content_error(error))
+                } else {
+                    UpstreamError::Exchange(error)
+                };
                 Err(Failure { error, unsent })
             }
             Err(_) => Err(Failure { error: UpstreamError::ResponseTimeout, unsent: None }),
@@ -219,6 +246,15 @@ fn check_framing(response: &mut Response<Incoming>) -> Result<(), UpstreamError>
         TransferCoding::Unknown => return Err(UpstreamError::TransferCoding),
     }
     Ok(())
+}
+
+/// What our own body said was wrong with it, out of what hyper made of that.
+fn content_error(error: hyper::Error) -> BodyError {
+    match error.source().and_then(|cause| cause.downcast_ref::<BodyError>()) {
+        Some(BodyError::Idle) => BodyError::Idle,
+        Some(BodyError::TooLarge) => BodyError::TooLarge,
+        Some(BodyError::Broken(_)) | None => BodyError::Broken(error),
+    }
 }
 
 /// A failed attempt, and the request where not a byte of it was written.

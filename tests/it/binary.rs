@@ -90,23 +90,24 @@ async fn streaming(deadline: &str) -> (crate::support::process::Serving, Wire, W
     (serving, client, app)
 }
 
-/// What was cut is in the log as well, and the log ends after it.
+/// What was ended is in the log as well, and the log ends after it.
 fn assert_has_line_of_the_stream(ended: &Ended) {
     let events: Vec<Value> = ended.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let access: Vec<&Value> = events.iter().filter(|event| event["message"] == "request").collect();
     let [line] = access.as_slice() else { panic!("{access:?}") };
-    assert_eq!((line["path"].as_str(), line["end"].as_str()), (Some("/events"), Some("aborted")));
+    assert_eq!((line["path"].as_str(), line["end"].as_str()), (Some("/events"), Some("drain")));
     assert_eq!(events.last().unwrap()["message"], "stopped");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_open_at_the_drain_deadline_is_cut_and_the_process_ends_with_0() {
+async fn an_event_stream_open_at_the_drain_deadline_is_ended_and_the_process_ends_with_0() {
     let (mut serving, mut client, mut app) = streaming("100ms").await;
     serving.process.signal("TERM");
     let warning = serving.process.event("drain deadline reached").await;
     assert_eq!((warning["level"].as_str(), warning["open"].as_u64()), (Some("WARN"), Some(1)));
     let ended = serving.process.ended().await;
     assert_eq!(ended.code, Some(0));
+    assert_eq!(client.chunk().await, None, "the stream has its end");
     assert!(client.closes().await && app.closes().await);
     assert_has_line_of_the_stream(&ended);
 }
@@ -123,6 +124,7 @@ async fn a_second_signal_ends_the_drain_at_once_and_the_process_with_0() {
         let ended = serving.process.ended().await;
         assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""), "SIG{first}, SIG{second}");
         assert!(ended.stdout.contains("signalled again"));
+        assert_eq!(client.chunk().await, None, "the stream has its end");
         assert!(client.closes().await && app.closes().await);
         assert_has_line_of_the_stream(&ended);
     }

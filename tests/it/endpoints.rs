@@ -288,9 +288,12 @@ async fn nothing_under_the_reserved_prefix_reaches_the_application() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_admin_listener_answers_its_paths_and_forwards_nothing() {
     let door = Door::new().await;
-    for path in ["/health", "/ready", "/jwks.json"] {
+    for path in ["/health", "/ready", "/jwks.json", "/metrics"] {
         assert_eq!(door.proxy.ask_admin(path).await.status, 200, "{path}");
     }
+    let metrics = door.proxy.ask_admin("/metrics").await;
+    assert!(metrics.field("content-type").unwrap().starts_with("application/openmetrics-text"));
+    assert!(metrics.text().ends_with("# EOF\n"), "{}", metrics.text());
     for path in ["/", "/page", "/me", "/logout", "/.auth/health", "/health/", "/HEALTH"] {
         let answer = door.proxy.ask_admin(path).await;
         assert_eq!((answer.status, answer.code().as_str()), (404, "not_found"), "{path}");

@@ -51,3 +51,22 @@ fn every_test_the_threat_model_names_exists() {
     assert!(named.len() > 50, "only {} tests are named", named.len());
     assert_eq!(missing, ["file::test"], "the first is how names are written, the others do not exist");
 }
+
+#[test]
+fn every_class_of_bypass_has_its_line_with_a_guard_and_a_test() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let model = fs::read_to_string(root.join("docs/threat-model.md")).unwrap();
+    let rows: Vec<Vec<&str>> = model
+        .lines()
+        .filter_map(|line| line.strip_prefix("| ")?.strip_suffix(" |"))
+        .map(|line| line.split(" | ").collect())
+        .collect();
+    let without: Vec<String> = (1..=32)
+        .map(|class| format!("6.{class}"))
+        .filter(|class| {
+            let mut own = rows.iter().filter(|row| row[0] == class);
+            !own.any(|row| row.len() == 4 && !row[2].is_empty() && row[3].contains("::"))
+        })
+        .collect();
+    assert_eq!(without, Vec::<String>::new());
+}

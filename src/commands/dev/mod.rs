@@ -19,7 +19,7 @@ use self::{
     banner::Started,
     settings::{Behind, Prepared},
 };
-use super::{ExitStatus, complain, failed, refused, say, signals::Signals};
+use super::{ExitStatus, complain, failed, open_files, refused, say, signals::Signals};
 use crate::{
     app::App,
     config::{ConfigErrors, Development, Environment, Flags},
@@ -28,7 +28,7 @@ use crate::{
         load_balancer::{LoadBalancer, OnUnauthenticated, PREFIX, Parts},
         sample::{self, SampleApp, SampleLinks},
     },
-    server::{Ends, Server},
+    server::{Ends, Server, Terms},
     telemetry,
 };
 
@@ -122,6 +122,8 @@ async fn serve(options: &Options, environment: &Environment) -> Result<(), NotSe
         Personas::load(options.personas.as_deref(), Path::new(""), &development.mock_user, &development.rules)
             .map_err(NotServed::usage)?;
     telemetry::start(&development.config.logging).map_err(NotServed::usage)?;
+    // Nobody has thousands of connections to a development server, so how many that are is no news.
+    let _allowed = open_files::raise();
     let app = App::build_on(listeners, &development.config)?;
     let started = Started {
         balancer: &listener,
@@ -144,7 +146,13 @@ async fn serve(options: &Options, environment: &Environment) -> Result<(), NotSe
     let stand = Stand { issuer, keys, personas };
     let balancer = balancer(stand, options, &development, (&app, &before))?;
     let ends = Ends { stop_accepting: before.end.clone(), cut: before.end.clone() };
-    let server = Server::new(IDLE_TIMEOUT, before.tasks.clone(), ends);
+    let terms = Terms {
+        keep_alive_timeout: IDLE_TIMEOUT,
+        heads: development.config.limits.heads,
+        limits: development.config.limits.connections,
+        metrics: Arc::default(),
+    };
+    let server = Server::new(&terms, before.tasks.clone(), ends);
     before.tasks.spawn(async move { server.serve(listener, Arc::new(balancer)).await });
     serve_until_signalled(signals, app, before).await;
     after.end.cancel();

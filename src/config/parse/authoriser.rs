@@ -3,8 +3,8 @@
 use std::{fs, path::Path};
 
 use crate::config::{
-    Authoriser, Combination, DomainName, EmailAddress, EmailRules, EmptyPolicy, Fault, PolicyRules, PolicySource,
-    ReservedPrefix, ValueError,
+    Authoriser, Combination, DomainName, EmailAddress, EmailRules, EmptyPolicy, Fault, PathPrefix, PolicyRules,
+    PolicySource, ValueError,
     findings::Findings,
     policy_file::{has_no_rule, parse_group, requires_all_of_nothing},
     raw,
@@ -40,7 +40,7 @@ const ALL_OF_NOTHING: ValueError = ValueError {
 /// The section, and the rules of its policy.
 pub(super) fn authoriser(
     raw: &raw::Authoriser,
-    reserved: Option<&ReservedPrefix>,
+    reserved: Option<&PathPrefix>,
     working_directory: &Path,
     findings: &mut Findings,
 ) -> Option<(Authoriser, PolicyRules)> {
@@ -123,7 +123,7 @@ fn inline_policy(
 
 /// A path that is compared byte by byte with a request's: only one in canonical form can ever match, and nothing else
 /// may be meant by it (attack classes 6.1, 6.6, 6.7).
-fn public_path(text: &str, reserved: Option<&ReservedPrefix>) -> Result<String, ValueError> {
+fn public_path(text: &str, reserved: Option<&PathPrefix>) -> Result<String, ValueError> {
     let refuse = |problem| {
         Err(ValueError { problem, remedy: "write one exact absolute path as it stands in the request, like /healthz" })
     };

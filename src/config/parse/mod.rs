@@ -4,6 +4,7 @@ mod assertion;
 mod authoriser;
 mod credentials;
 mod dev;
+mod limits;
 mod navigation;
 mod server;
 
@@ -31,6 +32,7 @@ pub(super) fn config(
     let credentials = credentials::credentials(raw, surroundings, &mut findings);
     let reserved = server.as_ref().map(|server| &server.reserved_prefix);
     let authoriser = authoriser::authoriser(&raw.authoriser, reserved, working_directory, &mut findings);
+    let limits = limits::limits(raw, upstream.as_ref().map(|upstream| upstream.preset), &mut findings);
     let assertion = assertion::section(&raw.assertion, &mut findings);
     let public_paths = authoriser.as_ref().map(|(authoriser, _)| &authoriser.public_paths);
     let rejection = navigation::rejection(&raw.rejection, reserved.zip(public_paths), &mut findings);
@@ -44,7 +46,9 @@ pub(super) fn config(
     else {
         return Err(findings.into_errors());
     };
-    let (Some(rejection), Some(logout), Some(dev), Some(logging)) = (rejection, logout, dev, logging) else {
+    let (Some(limits), Some(rejection), Some(logout), Some(dev), Some(logging)) =
+        (limits, rejection, logout, dev, logging)
+    else {
         return Err(findings.into_errors());
     };
     let (warnings, settings) = findings.finish()?;
@@ -53,6 +57,7 @@ pub(super) fn config(
         upstream,
         credentials,
         authoriser,
+        limits,
         assertion,
         rejection,
         logout,

@@ -3,14 +3,14 @@
 use std::collections::BTreeSet;
 
 use crate::config::{
-    CognitoLogout, Logout, RedirectUrl, RefusedNavigation, Rejection, RejectionMode, Relogin, ReservedPrefix,
-    ValueError, findings::Findings, raw, split_port,
+    CognitoLogout, Logout, PathPrefix, RedirectUrl, RefusedNavigation, Rejection, RejectionMode, Relogin, ValueError,
+    findings::Findings, raw, split_port,
 };
 
 /// `known` is what the proxy answers without a user: the reserved prefix and the public paths.
 pub(super) fn rejection(
     raw: &raw::Rejection,
-    known: Option<(&ReservedPrefix, &BTreeSet<String>)>,
+    known: Option<(&PathPrefix, &BTreeSet<String>)>,
     findings: &mut Findings,
 ) -> Option<Rejection> {
     let target = findings.optional("rejection.redirect_url", raw.redirect_url.as_ref(), RedirectUrl::parse);
@@ -31,7 +31,7 @@ pub(super) fn rejection(
     Some(Rejection { redirect: navigation(target), mode, relogin: relogin? })
 }
 
-fn leads_back(url: &RedirectUrl, reserved: &ReservedPrefix, public: &BTreeSet<String>) -> bool {
+fn leads_back(url: &RedirectUrl, reserved: &PathPrefix, public: &BTreeSet<String>) -> bool {
     let (authority, path) = url.parts();
     authority.is_none() && !public.contains(&path) && reserved.strip(&path).is_none()
 }

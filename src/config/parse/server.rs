@@ -8,7 +8,7 @@ use std::{
 use ipnet::IpNet;
 
 use crate::config::{
-    AdminListener, Drain, Fault, Origin, RequestIdSource, ReservedPrefix, Server, TrustedHops, ValueError, duration,
+    AdminListener, Drain, Fault, Origin, PathPrefix, RequestIdSource, Server, TrustedHops, ValueError, duration,
     findings::Findings,
     raw::{self, Raw},
 };
@@ -31,7 +31,7 @@ pub(in crate::config) fn server(raw: &Raw, findings: &mut Findings) -> Option<Se
     {
         findings.refuse("server.admin_listen", Fault::Conflict { other: "the same address in server.listen" });
     }
-    let reserved_prefix = findings.parsed("server.reserved_prefix", ReservedPrefix::parse(&raw.reserved_prefix));
+    let reserved_prefix = findings.parsed("server.reserved_prefix", PathPrefix::parse(&raw.reserved_prefix));
     let trusted = trusted_hops(raw, findings);
     let allowed_origins = findings.list("server.allowed_origins", &raw.allowed_origins, Origin::parse);
     let delay = findings.parsed("server.drain_delay", duration::parse(&raw.drain_delay));

@@ -144,3 +144,58 @@ fn check_prints_every_setting_with_its_layer_and_every_warning() {
     assert_eq!(printed.lines().filter(|line| line.contains(" = ")).count(), config.settings.len());
     assert_eq!(printed.lines().filter(|line| line.starts_with("warning: ")).count(), config.warnings.len());
 }
+
+#[test]
+fn limits_are_numbers_sizes_and_times_within_bounds() {
+    let limits = Start::minimal("").config().limits;
+    let HeadLimits { fields, field_size, fields_size, target_size } = limits.heads;
+    assert_eq!((fields, field_size, fields_size, target_size), (200, 16 << 10, 64 << 10, 16 << 10));
+    assert_eq!((limits.bodies.size, limits.bodies.upload_size), (SizeLimit::Off, SizeLimit::Off));
+    assert_eq!((limits.connections.connections, limits.connections.concurrent_requests), (16_384, 128));
+    assert_eq!(limits.streams.age, std::time::Duration::from_hours(12));
+    assert_eq!(limits.streams.expiry, StreamExpiry::Ignored);
+    for (text, key) in [
+        ("limits.max_fields = 0", "limits.max_fields"),
+        ("limits.max_fields = 1001", "limits.max_fields"),
+        ("limits.max_field_size = '2MiB'", "limits.max_field_size"),
+        ("limits.max_fields_size = '0B'", "limits.max_fields_size"),
+        ("limits.max_target_size = '65KiB'", "limits.max_target_size"),
+        ("limits.max_body_size = '10'", "limits.max_body_size"),
+        ("limits.max_upload_size = 'none'", "limits.max_upload_size"),
+        ("limits.upload_paths = ['/']", "limits.upload_paths"),
+        ("limits.upload_paths = ['/a', '/b/../c']", "limits.upload_paths"),
+        ("limits.body_idle_timeout = '0s'", "limits.body_idle_timeout"),
+        ("limits.max_connections = -1", "limits.max_connections"),
+        ("limits.max_concurrent_requests = 0", "limits.max_concurrent_requests"),
+        ("limits.max_control_frames = 99999999", "limits.max_control_frames"),
+        ("limits.head_timeout = 'off'", "limits.head_timeout"),
+        ("limits.write_timeout = ''", "limits.write_timeout"),
+        ("limits.max_stream_age = 'off'", "limits.max_stream_age"),
+        ("limits.stream_idle_timeout = '1'", "limits.stream_idle_timeout"),
+    ] {
+        assert_eq!(Start::minimal(text).refused(), [key], "{text}");
+    }
+}
+
+#[test]
+fn streams_end_with_an_access_token_only_where_one_is_verified() {
+    let on = "limits.end_streams_at_expiry = true\nlimits.stream_idle_timeout = 'off'";
+    let streams = Start::minimal(on).config().limits.streams;
+    assert_eq!((streams.expiry, streams.idle), (StreamExpiry::Ends, IdleLimit::Off));
+    let userinfo = format!("{on}\nidentity.groups_source = 'userinfo'");
+    assert_eq!(Start::minimal(&userinfo).refused(), ["limits.end_streams_at_expiry"]);
+}
+
+#[test]
+fn presets_know_the_paths_of_their_uploads_and_others_are_added() {
+    let paths = |text: &str| -> Vec<String> {
+        let paths = Start::minimal(text).config().limits.bodies.upload_paths;
+        paths.iter().map(|path| path.as_str().to_owned()).collect()
+    };
+    assert_eq!(paths(""), Vec::<String>::new());
+    assert_eq!(paths("upstream.preset = 'gradio'"), ["/gradio_api/upload", "/upload"]);
+    assert_eq!(
+        paths("upstream.preset = 'streamlit'\nlimits.upload_paths = ['/app/_stcore/upload_file']"),
+        ["/_stcore/upload_file", "/app/_stcore/upload_file"]
+    );
+}

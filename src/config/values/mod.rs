@@ -4,8 +4,8 @@ mod aws;
 mod email;
 mod keys_url;
 mod origin;
+mod path_prefix;
 mod redirect_url;
-mod reserved_prefix;
 mod upstream_address;
 
 use thiserror::Error;
@@ -14,8 +14,8 @@ pub use aws::{AlbArn, ClientId, UserPoolId};
 pub use email::{DomainName, EmailAddress};
 pub use keys_url::KeysUrl;
 pub use origin::{Origin, split_port};
+pub use path_prefix::PathPrefix;
 pub use redirect_url::RedirectUrl;
-pub use reserved_prefix::ReservedPrefix;
 pub use upstream_address::UpstreamAddress;
 
 /// Why a value was refused: what is wrong, and what to write instead.

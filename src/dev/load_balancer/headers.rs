@@ -108,6 +108,7 @@ fn for_plain_http(cookie: &HeaderValue) -> HeaderValue {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ingress::Room;
 
     const NOW: u64 = 0x6789_1234;
 
@@ -116,8 +117,11 @@ mod tests {
         for (name, value) in fields {
             map.append(*name, HeaderValue::from_static(value));
         }
-        let connection =
-            Connection { peer: "127.0.0.9:5000".parse().unwrap(), local: "127.0.0.1:4430".parse().unwrap() };
+        let connection = Connection {
+            peer: "127.0.0.9:5000".parse().unwrap(),
+            local: "127.0.0.1:4430".parse().unwrap(),
+            room: Room::Enough,
+        };
         dress(&mut map, connection, NOW);
         map
     }

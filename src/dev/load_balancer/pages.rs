@@ -147,6 +147,7 @@ fn profile(user: &User) -> Profile {
         family_name,
         groups,
         expires_at: 0,
+        session_expires_at: 0,
     }
 }
 

@@ -15,7 +15,7 @@ use http::uri::PathAndQuery;
 use url::Url;
 
 use crate::{
-    config::ReservedPrefix,
+    config::PathPrefix,
     ingress::{Endpoint, LocalTarget, Route, Routes},
 };
 
@@ -29,7 +29,7 @@ pub fn paths(target: &[u8]) {
     let Ok(target) = PathAndQuery::try_from(target) else { return };
     let path = target.path();
     for prefix in ["/.auth", "/own/door"] {
-        let routes = Routes::new(ReservedPrefix::parse(prefix).unwrap(), PUBLIC.map(str::to_owned).into());
+        let routes = Routes::new(PathPrefix::parse(prefix).unwrap(), PUBLIC.map(str::to_owned).into());
         let found = Found::of(&routes.classify(path));
         assert_eq!(found, Found::of(&routes.classify(path)), "asked twice, one answer");
         let under =

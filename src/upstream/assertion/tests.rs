@@ -38,6 +38,7 @@ fn ann() -> Profile {
         family_name: Some("Lee".to_owned()),
         groups: vec!["staff".to_owned(), "users,admins".to_owned()],
         expires_at: 1,
+        session_expires_at: 1,
     }
 }
 

@@ -90,6 +90,11 @@ impl Wire {
         answer
     }
 
+    /// Reads one answer, or that the other side has closed. A reset counts as closing.
+    pub(crate) async fn answer_or_end(&mut self) -> Option<Answer> {
+        if self.buffer.is_empty() && self.fill().await == 0 { None } else { Some(self.answer().await) }
+    }
+
     /// Reads the head of an answer.
     pub(crate) async fn head(&mut self) -> Answer {
         let head = self.head_text().await;

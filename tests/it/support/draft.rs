@@ -2,7 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use base64::prelude::{BASE64_URL_SAFE, Engine as _};
+use base64::prelude::{BASE64_URL_SAFE, BASE64_URL_SAFE_NO_PAD, Engine as _};
 use cognito_auth_proxy::dev::{Issuer, Tokens, User};
 use serde_json::Value;
 
@@ -59,5 +59,12 @@ pub(crate) fn now() -> u64 {
 pub(crate) fn alb_of_bytes(issuer: &Issuer, header: &[u8], payload: &[u8]) -> String {
     let input = format!("{}.{}", BASE64_URL_SAFE.encode(header), BASE64_URL_SAFE.encode(payload));
     let signature = BASE64_URL_SAFE.encode(issuer.alb_signature(input.as_bytes()));
+    format!("{input}.{signature}")
+}
+
+/// An access token of any bytes, signed as the user pool does.
+pub(crate) fn access_of_bytes(issuer: &Issuer, header: &[u8], payload: &[u8]) -> String {
+    let input = format!("{}.{}", BASE64_URL_SAFE_NO_PAD.encode(header), BASE64_URL_SAFE_NO_PAD.encode(payload));
+    let signature = BASE64_URL_SAFE_NO_PAD.encode(issuer.pool_signature(input.as_bytes()));
     format!("{input}.{signature}")
 }

@@ -28,12 +28,27 @@ pub(crate) struct H2 {
 
 /// What a request carries after its head, of no announced length.
 #[derive(Default)]
-pub(crate) struct Content(VecDeque<http_body::Frame<Bytes>>);
+pub(crate) struct Content {
+    frames: VecDeque<http_body::Frame<Bytes>>,
+    goes_on: bool,
+}
 
 impl Content {
     /// Some text, then trailers.
     pub(crate) fn trailed(text: &'static str, trailers: HeaderMap) -> Self {
-        Self([http_body::Frame::data(Bytes::from(text)), http_body::Frame::trailers(trailers)].into())
+        let frames = [http_body::Frame::data(Bytes::from(text)), http_body::Frame::trailers(trailers)].into();
+        Self { frames, goes_on: false }
+    }
+
+    /// Some pieces of text.
+    pub(crate) fn of(pieces: &[&'static str]) -> Self {
+        let frames = pieces.iter().map(|piece| http_body::Frame::data(Bytes::from(*piece))).collect();
+        Self { frames, goes_on: false }
+    }
+
+    /// Some text, and then nothing more, not even an end.
+    pub(crate) fn begun(text: &'static str) -> Self {
+        Self { goes_on: true, ..Self::of(&[text]) }
     }
 }
 
@@ -45,11 +60,14 @@ impl http_body::Body for Content {
         mut self: Pin<&mut Self>,
         _: &mut Context<'_>,
     ) -> Poll<Option<Result<http_body::Frame<Bytes>, Infallible>>> {
-        Poll::Ready(self.0.pop_front().map(Ok))
+        match self.frames.pop_front() {
+            None if self.goes_on => Poll::Pending,
+            frame => Poll::Ready(frame.map(Ok)),
+        }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.0.is_empty()
+        self.frames.is_empty() && !self.goes_on
     }
 }
 
@@ -117,12 +135,18 @@ pub(crate) struct Frame {
     pub(crate) payload: Vec<u8>,
 }
 
+pub(crate) const DATA: u8 = 0;
 pub(crate) const HEADERS: u8 = 1;
+pub(crate) const PRIORITY: u8 = 2;
 pub(crate) const RST_STREAM: u8 = 3;
 pub(crate) const SETTINGS: u8 = 4;
+pub(crate) const PING: u8 = 6;
 pub(crate) const GOAWAY: u8 = 7;
+pub(crate) const CONTINUATION: u8 = 9;
+pub(crate) const PRIORITY_UPDATE: u8 = 16;
 
-const END_STREAM_AND_HEADERS: u8 = 0x5;
+const END_STREAM: u8 = 0x1;
+const END_HEADERS: u8 = 0x4;
 
 /// A connection of raw frames.
 pub(crate) struct Frames(TcpStream);
@@ -139,13 +163,27 @@ impl Frames {
 
     /// A whole request on stream 1: literal fields as they are, valid or not.
     pub(crate) async fn request(&mut self, fields: &[(&str, &str)]) {
-        let mut block = Vec::new();
-        for (name, value) in fields {
-            block.push(0x10);
-            literal(&mut block, name);
-            literal(&mut block, value);
+        self.request_on(1, fields).await.unwrap();
+    }
+
+    /// The same on any stream; the other side may have closed.
+    pub(crate) async fn request_on(&mut self, stream: u32, fields: &[(&str, &str)]) -> std::io::Result<()> {
+        self.try_send(HEADERS, END_STREAM | END_HEADERS, stream, &block(fields)).await
+    }
+
+    /// What the other side says until it closes.
+    pub(crate) async fn rest(&mut self) -> Vec<Frame> {
+        let mut frames = Vec::new();
+        while let Some(frame) = self.next().await {
+            frames.push(frame);
         }
-        self.send(HEADERS, END_STREAM_AND_HEADERS, 1, &block).await;
+        frames
+    }
+
+    /// The same with content.
+    pub(crate) async fn request_with(&mut self, fields: &[(&str, &str)], content: &[u8]) {
+        self.send(HEADERS, END_HEADERS, 1, &block(fields)).await;
+        self.send(DATA, END_STREAM, 1, content).await;
     }
 
     /// The next frame; `None` where the other side closed.
@@ -170,12 +208,28 @@ impl Frames {
     }
 
     async fn send(&mut self, kind: u8, flags: u8, stream: u32, payload: &[u8]) {
+        self.try_send(kind, flags, stream, payload).await.unwrap();
+    }
+
+    /// One frame; the other side may have closed.
+    pub(crate) async fn try_send(&mut self, kind: u8, flags: u8, stream: u32, payload: &[u8]) -> std::io::Result<()> {
         let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
         let mut frame = vec![length[1], length[2], length[3], kind, flags];
         frame.extend(stream.to_be_bytes());
         frame.extend(payload);
-        self.0.write_all(&frame).await.unwrap();
+        soon("room to write", self.0.write_all(&frame)).await
     }
+}
+
+/// Literal fields that no table remembers.
+pub(crate) fn block(fields: &[(&str, &str)]) -> Vec<u8> {
+    let mut block = Vec::new();
+    for (name, value) in fields {
+        block.push(0x10);
+        literal(&mut block, name);
+        literal(&mut block, value);
+    }
+    block
 }
 
 /// A string literal without Huffman coding (RFC 7541 §5.2), its length in a 7-bit prefix.

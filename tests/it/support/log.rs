@@ -1,7 +1,15 @@
 //! What the proxy logs, for tests of lines that operators rely on. All tests of the process share it, so lines are found
-//! by something unique in them.
+//! by something unique in them. And in every line of every test, at every level, of whatever library: no token.
 
-use std::{collections::BTreeMap, fmt, sync::LazyLock};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    io::{self, Write as _},
+    sync::{
+        LazyLock,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use tokio::sync::watch;
 use tracing::{
@@ -10,7 +18,7 @@ use tracing::{
 };
 use tracing_subscriber::{Layer, filter::filter_fn, layer::Context, prelude::*};
 
-use super::soon;
+use super::{secrecy, soon};
 
 /// One line: its fields as text, the text of the event under `message`.
 pub(crate) type Line = BTreeMap<String, String>;
@@ -19,12 +27,20 @@ static LINES: LazyLock<watch::Sender<Vec<Line>>> = LazyLock::new(|| watch::Sende
 
 static INSTALLED: LazyLock<()> = LazyLock::new(|| {
     let ours = filter_fn(|meta| *meta.level() <= Level::INFO && meta.target().starts_with("cognito_auth_proxy"));
-    tracing_subscriber::registry().with(Recorder.with_filter(ours)).init();
+    tracing_subscriber::registry().with(Recorder.with_filter(ours)).with(Watch).init();
 });
+
+static RECORDING: AtomicBool = AtomicBool::new(false);
+
+/// Begins to watch for tokens.
+pub(crate) fn watch() {
+    LazyLock::force(&INSTALLED);
+}
 
 /// Begins to record. Call it before the proxy starts.
 pub(crate) fn record() {
-    LazyLock::force(&INSTALLED);
+    RECORDING.store(true, Ordering::Relaxed);
+    watch();
 }
 
 /// Waits for the line that fits.
@@ -46,9 +62,27 @@ struct Recorder;
 
 impl<S: Subscriber> Layer<S> for Recorder {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        if !RECORDING.load(Ordering::Relaxed) {
+            return;
+        }
         let mut line = Fields::default();
         event.record(&mut line);
         LINES.send_modify(|lines| lines.push(line.0));
+    }
+}
+
+/// Ends the whole run where a line tells a token: it is logged in some task, whose panic no test would see.
+struct Watch;
+
+impl<S: Subscriber> Layer<S> for Watch {
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        let mut line = Fields::default();
+        event.record(&mut line);
+        if let Some(found) = line.0.values().find_map(|value| secrecy::tells(value)) {
+            // Not `eprintln`, which is shown only with the verdict of its test.
+            let _unheard = writeln!(io::stderr(), "a line of {} tells a secret: {found}…", event.metadata().target());
+            std::process::exit(101);
+        }
     }
 }
 

@@ -11,6 +11,8 @@ pub(crate) mod h2;
 pub(crate) mod log;
 pub(crate) mod process;
 pub(crate) mod proxy;
+pub(crate) mod secrecy;
+pub(crate) mod strict;
 pub(crate) mod upstream;
 pub(crate) mod websocket;
 

@@ -19,7 +19,7 @@ use tokio::{
 use super::{
     client::{Answer, Wire, request},
     proxy::{Setup, staff},
-    soon,
+    secrecy, soon,
 };
 
 /// A process that was started. Dropping it kills it.
@@ -42,16 +42,17 @@ pub(crate) struct Ended {
 impl Process {
     /// Starts the binary with these arguments and variables, in `directory`.
     pub(crate) fn start_in(directory: &Path, arguments: &[&str], variables: &BTreeMap<String, String>) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_cognito-auth-proxy"))
-            .args(arguments)
-            .env_clear()
-            .envs(variables)
-            .current_dir(directory)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let binary = env!("CARGO_BIN_EXE_cognito-auth-proxy");
+        Self::of(Command::new(binary).args(arguments).env_clear().envs(variables).current_dir(directory))
+    }
+
+    /// Starts something else, which starts the binary.
+    pub(crate) fn start_program(program: &Path, arguments: &[&str], variables: &BTreeMap<String, String>) -> Self {
+        Self::of(Command::new(program).args(arguments).env_clear().envs(variables).current_dir(std::env::temp_dir()))
+    }
+
+    fn of(command: &mut Command) -> Self {
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let (sender, output) = watch::channel(Vec::new());
         let stdout = child.stdout.take().unwrap();
         let mut stderr = child.stderr.take().unwrap();
@@ -117,8 +118,11 @@ impl Process {
         let child = Arc::clone(&self.child);
         let code = spawn_blocking(move || child.lock().unwrap().wait().unwrap().code());
         let code = soon("the exit code", code).await.unwrap();
-        let stderr = texts.pop().unwrap();
-        Ended { code, stdout: texts.pop().unwrap(), stderr }
+        let (stderr, stdout) = (texts.pop().unwrap(), texts.pop().unwrap());
+        for output in [&stdout, &stderr] {
+            secrecy::assert_tells_nothing("the output of the process", output);
+        }
+        Ended { code, stdout, stderr }
     }
 }
 

@@ -44,6 +44,7 @@ impl Setup {
 
     /// The same in front of any URL.
     pub(crate) async fn in_front_of(url: &str) -> Self {
+        super::log::watch();
         let tasks = TaskTracker::new();
         let issuer = Issuer::generate(Parties::default()).unwrap();
         let (keys, serving) = KeyEndpoint::bind(&issuer).await.unwrap();
@@ -117,6 +118,12 @@ impl Proxy {
         let mut wire = Wire::connect(self.admin).await;
         wire.send(request(&format!("GET {path}"), &[])).await;
         wire.answer().await
+    }
+
+    /// Whether the admin listener shows this line among what is counted, our prefix left out.
+    pub(crate) async fn counts(&self, line: &str) -> bool {
+        let line = format!("cognito_auth_proxy_{line}");
+        self.ask_admin("/metrics").await.text().lines().any(|found| found == line)
     }
 
     /// Tells the proxy to stop, as SIGTERM does.

@@ -44,6 +44,7 @@ fn profile(user: &User) -> Profile {
         family_name: user.family_name.clone(),
         groups: user.groups.clone(),
         expires_at: u64::MAX,
+        session_expires_at: u64::MAX,
     }
 }
 

@@ -1,17 +1,17 @@
-//! The paths the proxy answers itself.
+//! A path and everything under it.
 
 use super::{ValueError, refuse};
 
-/// The path prefix whose requests the proxy answers itself: whole segments, `/.auth`.
+/// A path prefix of whole segments, `/.auth`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ReservedPrefix(String);
+pub struct PathPrefix(String);
 
-impl ReservedPrefix {
+impl PathPrefix {
     /// Parses a prefix of one or more segments.
     pub fn parse(text: &str) -> Result<Self, ValueError> {
         let remedy = "write a path of its own, like /.auth";
         if text.is_empty() || text == "/" {
-            return refuse("would reserve every path", remedy);
+            return refuse("covers every path", remedy);
         }
         let segment = |s: &str| {
             !s.is_empty()
@@ -43,13 +43,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_reserved_prefix_covers_whole_segments() {
-        let prefix = ReservedPrefix::parse("/.auth").unwrap();
+    fn a_prefix_covers_whole_segments() {
+        let prefix = PathPrefix::parse("/.auth").unwrap();
         assert_eq!(prefix.strip("/.auth/me"), Some("/me"));
         assert_eq!(prefix.strip("/.auth"), Some(""));
         assert_eq!(prefix.strip("/.authx"), None);
         for refused in ["", "/", ".auth", "/a/", "//a", "/a/../b", "/a%2fb"] {
-            ReservedPrefix::parse(refused).unwrap_err();
+            PathPrefix::parse(refused).unwrap_err();
         }
     }
 }

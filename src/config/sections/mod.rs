@@ -1,13 +1,16 @@
 //! The sections of a configuration. A module of the program takes its own section, never the whole.
 
+mod limits;
+
 use std::{collections::BTreeSet, net::SocketAddr, path::PathBuf, time::Duration};
 
 use http::HeaderName;
 use ipnet::IpNet;
 
+pub use limits::*;
+
 use super::{
-    AlbArn, ClientId, DomainName, EmailAddress, KeysUrl, Origin, RedirectUrl, ReservedPrefix, SigningKeys,
-    UpstreamAddress,
+    AlbArn, ClientId, DomainName, EmailAddress, KeysUrl, Origin, PathPrefix, RedirectUrl, SigningKeys, UpstreamAddress,
 };
 
 /// The whole configuration of one process.
@@ -21,6 +24,8 @@ pub struct Config {
     pub credentials: Credentials,
     /// Who may come in.
     pub authoriser: Authoriser,
+    /// What clients may use of everything.
+    pub limits: Limits,
     /// The signed statement made to the application.
     pub assertion: Assertion,
     /// How a refusal looks.
@@ -56,7 +61,7 @@ pub struct Server {
     /// Where the platform asks for health.
     pub admin: AdminListener,
     /// The path prefix the proxy answers itself, `/.auth`.
-    pub reserved_prefix: ReservedPrefix,
+    pub reserved_prefix: PathPrefix,
     /// Hops whose `X-Forwarded-*` is believed, and how many of them stand before us.
     pub trusted: TrustedHops,
     /// Foreign origins that may call.
@@ -134,6 +139,18 @@ pub enum Preset {
     Gradio,
     /// Streamlit: `Host` unchanged, its WebSocket compares it with `Origin`.
     Streamlit,
+}
+
+impl Preset {
+    /// Where applications of this framework take uploads, with everything under it (upstreams.md).
+    #[must_use]
+    pub const fn upload_paths(self) -> &'static [&'static str] {
+        match self {
+            Self::FastApi | Self::Generic => &[],
+            Self::Gradio => &["/gradio_api/upload", "/upload"],
+            Self::Streamlit => &["/_stcore/upload_file"],
+        }
+    }
 }
 
 /// Whether the verified `x-amzn-oidc-*` fields go on to the application.

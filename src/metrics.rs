@@ -1,0 +1,197 @@
+//! What is counted, for Prometheus: names end in their unit, label values are closed sets.
+
+use std::fmt;
+
+use prometheus_client::{
+    encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder, text::encode},
+    metrics::{counter::Counter, family::Family, gauge::Gauge},
+    registry::Registry,
+};
+
+/// The media type of [`Metrics::render`].
+pub const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// Everything one proxy counts. Made once; shared by whoever has something to count.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    connections: Gauge,
+    limits_reached: Family<LimitReached, Counter>,
+    streams_ended: Family<StreamEnded, Counter>,
+}
+
+/// A limit that stopped somebody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Limit {
+    /// A client sent nothing of an announced content for too long.
+    BodyIdle,
+    /// Content was longer than allowed.
+    BodySize,
+    /// There were too many connections.
+    Connections,
+    /// An HTTP/2 connection sent too many frames that carry no request.
+    ControlFrames,
+    /// A request's head did not come in time.
+    HeadTimeout,
+    /// A client took nothing of what was written to it for too long.
+    WriteTimeout,
+}
+
+/// What kind of stream ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum StreamKind {
+    /// An answer that is no event stream.
+    Download,
+    /// `text/event-stream`.
+    EventStream,
+    /// A WebSocket.
+    Websocket,
+}
+
+/// Why the proxy ended a stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum EndReason {
+    /// It had lived for `limits.max_stream_age`.
+    Age,
+    /// The process ends.
+    Drain,
+    /// The access token it began with expired.
+    Expired,
+    /// Nothing passed for `limits.stream_idle_timeout`.
+    Idle,
+    /// The policy no longer admits its user as it did.
+    Revoked,
+}
+
+impl Limit {
+    /// The name in metrics and logs.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::BodyIdle => "body_idle",
+            Self::BodySize => "body_size",
+            Self::Connections => "connections",
+            Self::ControlFrames => "control_frames",
+            Self::HeadTimeout => "head_timeout",
+            Self::WriteTimeout => "write_timeout",
+        }
+    }
+}
+
+impl StreamKind {
+    /// The name in metrics and logs.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Download => "download",
+            Self::EventStream => "event_stream",
+            Self::Websocket => "websocket",
+        }
+    }
+}
+
+impl EndReason {
+    /// The name in metrics and logs.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Age => "age",
+            Self::Drain => "drain",
+            Self::Expired => "expired",
+            Self::Idle => "idle",
+            Self::Revoked => "revoked",
+        }
+    }
+}
+
+impl EncodeLabelValue for Limit {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> fmt::Result {
+        EncodeLabelValue::encode(&self.name(), encoder)
+    }
+}
+
+impl EncodeLabelValue for StreamKind {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> fmt::Result {
+        EncodeLabelValue::encode(&self.name(), encoder)
+    }
+}
+
+impl EncodeLabelValue for EndReason {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> fmt::Result {
+        EncodeLabelValue::encode(&self.name(), encoder)
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct LimitReached {
+    limit: Limit,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct StreamEnded {
+    kind: StreamKind,
+    reason: EndReason,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let mut registry = Registry::with_prefix("cognito_auth_proxy");
+        let connections = Gauge::default();
+        registry.register("connections", "Connections of clients that are open", connections.clone());
+        let limits_reached = Family::default();
+        registry.register("limits_reached", "How often a limit stopped somebody", limits_reached.clone());
+        let streams_ended = Family::default();
+        registry.register("streams_ended", "Streams that the proxy itself ended", streams_ended.clone());
+        Self { registry, connections, limits_reached, streams_ended }
+    }
+}
+
+impl Metrics {
+    /// Counts a limit that stopped somebody.
+    pub fn limit_reached(&self, limit: Limit) {
+        self.limits_reached.get_or_create(&LimitReached { limit }).inc();
+    }
+
+    /// Counts a stream that the proxy ended.
+    pub fn stream_ended(&self, kind: StreamKind, reason: EndReason) {
+        self.streams_ended.get_or_create(&StreamEnded { kind, reason }).inc();
+    }
+
+    /// The number of open connections of clients.
+    #[must_use]
+    pub const fn connections(&self) -> &Gauge {
+        &self.connections
+    }
+
+    /// Everything in the OpenMetrics text format, which Prometheus reads.
+    #[must_use]
+    pub fn render(&self) -> String {
+        let mut text = String::new();
+        // Writing to a `String` does not fail.
+        let _written = encode(&mut text, &self.registry);
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_counted_is_shown_by_name_unit_and_label() {
+        let metrics = Metrics::default();
+        metrics.limit_reached(Limit::HeadTimeout);
+        metrics.stream_ended(StreamKind::EventStream, EndReason::Revoked);
+        metrics.stream_ended(StreamKind::EventStream, EndReason::Revoked);
+        metrics.connections().inc();
+        let text = metrics.render();
+        for line in [
+            "cognito_auth_proxy_connections 1",
+            "cognito_auth_proxy_limits_reached_total{limit=\"head_timeout\"} 1",
+            "cognito_auth_proxy_streams_ended_total{kind=\"event_stream\",reason=\"revoked\"} 2",
+            "# EOF",
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line}: {text}");
+        }
+    }
+}

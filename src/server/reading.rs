@@ -1,0 +1,177 @@
+//! What is judged of the bytes that come: a request's head, once begun, comes to its end in time, and an HTTP/2 client
+//! does not ask for work without end.
+//!
+//! hyper's own timer for heads is that of idle connections, which must be long; h2 has none, and answers every PING.
+
+use std::{sync::Arc, task::Context};
+
+use tokio::time::Instant;
+
+use super::{
+    alarm::Alarm,
+    allowance::Allowance,
+    exchanges::Exchanges,
+    frames::{Frames, PREFACE},
+};
+use crate::{config::ConnectionLimits, metrics::Limit};
+
+/// The judge of what one connection sends.
+#[derive(Debug)]
+pub(super) struct Reading {
+    exchanges: Arc<Exchanges>,
+    limits: ConnectionLimits,
+    protocol: Protocol,
+    /// Until when what has begun must be complete.
+    due: Option<Instant>,
+    alarm: Alarm,
+}
+
+#[derive(Debug)]
+enum Protocol {
+    /// So much of HTTP/2's preface has come.
+    Unknown { matched: usize },
+    /// So many exchanges had begun when last looked.
+    Http1 { begun: usize },
+    /// So many frames were complete when last looked.
+    Http2 { frames: Frames, complete: u64, allowance: Allowance },
+    /// Something else, after 101.
+    Other,
+}
+
+impl Reading {
+    pub(super) fn new(exchanges: Arc<Exchanges>, limits: ConnectionLimits) -> Self {
+        let protocol = Protocol::Unknown { matched: 0 };
+        Self { exchanges, limits, protocol, due: None, alarm: Alarm::default() }
+    }
+
+    /// Takes note of what came.
+    pub(super) fn took(&mut self, mut bytes: &[u8]) -> Result<(), Limit> {
+        if let Protocol::Unknown { matched } = &mut self.protocol {
+            let rest = PREFACE.get(*matched..).unwrap_or_default();
+            let compared = rest.len().min(bytes.len());
+            if bytes.get(..compared) != rest.get(..compared) {
+                self.protocol = Protocol::Http1 { begun: self.exchanges.begun() };
+            } else if compared < rest.len() {
+                *matched += compared;
+                self.begin();
+                return Ok(());
+            } else {
+                let allowance = Allowance::a_minute(self.limits.control_frames);
+                self.protocol = Protocol::Http2 { frames: Frames::default(), complete: 0, allowance };
+                self.due = None;
+                bytes = bytes.get(compared..).unwrap_or_default();
+            }
+        }
+        self.settle();
+        match &mut self.protocol {
+            Protocol::Unknown { .. } | Protocol::Other => {}
+            // Content, or the next request before its turn.
+            Protocol::Http1 { .. } if self.exchanges.is_open() => {}
+            // Old clients send an empty line behind a content; it begins nothing (RFC 9112 §2.2).
+            Protocol::Http1 { .. } if bytes.iter().all(|byte| b"\r\n".contains(byte)) => {}
+            Protocol::Http1 { .. } => self.begin(),
+            Protocol::Http2 { frames, complete, allowance } => {
+                let control = frames.scan(bytes);
+                if control > 0 {
+                    allowance.take(control, Instant::now()).map_err(|_spent| Limit::ControlFrames)?;
+                }
+                let between = frames.is_between();
+                if frames.complete() != std::mem::replace(complete, frames.complete()) || between {
+                    self.due = None;
+                }
+                if !between {
+                    self.begin();
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes note that nothing came; the task of `context` is woken when that has lasted too long.
+    pub(super) fn waits(&mut self, context: &mut Context<'_>) -> Result<(), Limit> {
+        self.settle();
+        match self.due {
+            Some(due) if self.alarm.rings(due, context) => Err(Limit::HeadTimeout),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// Whether a refusal in HTTP/1.1 would be understood.
+    pub(super) const fn is_http1(&self) -> bool {
+        matches!(self.protocol, Protocol::Http1 { .. })
+    }
+
+    fn begin(&mut self) {
+        self.due.get_or_insert_with(|| Instant::now() + self.limits.head_timeout);
+    }
+
+    /// In HTTP/1.1 the exchanges tell whether a head has come to its end.
+    fn settle(&mut self) {
+        let Protocol::Http1 { begun } = &mut self.protocol else { return };
+        let now_begun = self.exchanges.begun();
+        if *begun != now_begun || self.exchanges.is_open() {
+            *begun = now_begun;
+            self.due = None;
+        }
+        if self.exchanges.is_upgraded() {
+            self.protocol = Protocol::Other;
+            self.due = None;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{task::Waker, time::Duration};
+
+    use super::*;
+
+    const LIMITS: ConnectionLimits = ConnectionLimits {
+        connections: 1,
+        concurrent_requests: 1,
+        control_frames: 60,
+        head_timeout: Duration::from_secs(10),
+        write_timeout: Duration::from_secs(10),
+    };
+
+    #[tokio::test(start_paused = true)]
+    async fn a_head_that_comes_whole_costs_no_timer() {
+        let (exchanges, mut context) = (Arc::default(), Context::from_waker(Waker::noop()));
+        let mut reading = Reading::new(Arc::clone(&exchanges), LIMITS);
+        for _ in 0..3 {
+            reading.waits(&mut context).unwrap();
+            reading.took(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").unwrap();
+            let exchange = exchanges.begin();
+            reading.waits(&mut context).unwrap();
+            drop(exchange);
+        }
+        assert!(!reading.alarm.was_made());
+        reading.took(b"GET").unwrap();
+        reading.waits(&mut context).unwrap();
+        assert!(reading.alarm.was_made());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn frames_that_come_whole_cost_no_timer() {
+        let mut context = Context::from_waker(Waker::noop());
+        let mut reading = Reading::new(Arc::default(), LIMITS);
+        reading.took(PREFACE).unwrap();
+        for _ in 0..30 {
+            reading.took(b"\0\0\0\x04\0\0\0\0\0\0\0\x01\x01\x05\0\0\0\x01\x82").unwrap();
+            reading.waits(&mut context).unwrap();
+        }
+        assert!(!reading.alarm.was_made());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_that_was_upgraded_is_not_judged_by_what_it_reads() {
+        let (exchanges, mut context) = (Arc::default(), Context::from_waker(Waker::noop()));
+        let mut reading = Reading::new(Arc::clone(&exchanges), LIMITS);
+        reading.took(b"GET / HTTP/1.1\r\n\r\n").unwrap();
+        drop(exchanges.begin());
+        exchanges.upgrade();
+        reading.took(b"frame").unwrap();
+        tokio::time::advance(LIMITS.head_timeout * 2).await;
+        reading.waits(&mut context).unwrap();
+    }
+}
