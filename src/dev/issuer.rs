@@ -181,6 +181,13 @@ impl Issuer {
         self.publish()
     }
 
+    /// Publishes no more than this many keys of each kind, the latest, from now on.
+    pub fn withdraw_all_but(&mut self, latest: usize) {
+        let Published { alb, pool } = &mut self.published;
+        alb.drain(..alb.len().saturating_sub(latest));
+        pool.drain(..pool.len().saturating_sub(latest));
+    }
+
     fn publish(&mut self) -> Result<(), SignerError> {
         self.published.alb.push((self.alb.id.clone(), self.alb.pem()?));
         self.published.pool.push(self.pool.jwk());

@@ -13,29 +13,25 @@ pub(super) fn could_mean(path: &str, prefix: &PathPrefix) -> bool {
     if !path.contains(['%', '\\', ';']) && !path.contains("//") && !path.contains("/.") {
         return false;
     }
-    in_any_layer(path, |layer| leads_to(layer, prefix))
+    decoded(path).is_none_or(|path| leads_to(&path, prefix))
 }
 
 /// Whether some server might read `path` as one that goes up, out of where it seems to be.
 pub(super) fn could_go_up(path: &str) -> bool {
-    in_any_layer(path, |layer| segments(layer).any(|segment| segment == ".."))
+    decoded(path).is_none_or(|path| path.split(['/', '\\']).any(|segment| name(segment) == ".."))
 }
 
-/// Whether `says_yes` to `path` under any number of decodings. To a path that is still encoded after [`MOST_LAYERS`] it
-/// might.
-fn in_any_layer(path: &str, says_yes: impl Fn(&str) -> bool) -> bool {
+/// `path` without any percent-encoding; `None` where it is still encoded after [`MOST_LAYERS`].
+fn decoded(path: &str) -> Option<String> {
     let mut layer = path.to_owned();
     for _ in 0..MOST_LAYERS {
-        if says_yes(&layer) {
-            return true;
-        }
         let next = percent_decode_str(&layer).decode_utf8_lossy().into_owned();
         if next == layer {
-            return false;
+            return Some(layer);
         }
         layer = next;
     }
-    true
+    None
 }
 
 /// Whether the segments of `prefix` stand in `decoded` where some reading has nothing before them.
@@ -48,8 +44,7 @@ fn leads_to(decoded: &str, prefix: &PathPrefix) -> bool {
     for run in decoded.split('/') {
         disputed |= run.contains(['\\', ';']);
         for segment in run.split('\\') {
-            // What follows is a parameter or, to who parses the path as a URL or a C string once more, no part of it.
-            match segment.split([';', '?', '#', '\0']).next().unwrap_or_default() {
+            match name(segment) {
                 "" | "." => {}
                 ".." => disputed = true,
                 name => {
@@ -67,7 +62,7 @@ fn leads_to(decoded: &str, prefix: &PathPrefix) -> bool {
     false
 }
 
-/// What stands between slashes of either kind, without parameters.
-fn segments(path: &str) -> impl Iterator<Item = &str> {
-    path.split(['/', '\\']).map(|segment| segment.split(';').next().unwrap_or_default())
+/// What follows is a parameter or, to who parses the path as a URL or a C string once more, no part of it.
+fn name(segment: &str) -> &str {
+    segment.split([';', '?', '#', '\0']).next().unwrap_or_default()
 }

@@ -4,9 +4,9 @@
 #
 #   tests/e2e/run.sh [pytest arguments]        tests/e2e/run.sh -k heartbeat
 #
-# Needs bash, python3 with venv, Debian's chromium, and the Rust toolchain. Everything it makes is in .work/ (the Python
-# environment) and artefacts/ (logs of every process and screenshots of the last run), both beside this file and both
-# ignored by git.
+# Needs bash, python3 with venv, Debian's chromium and faketime, and the Rust toolchain. Everything it makes is in .work/
+# (the Python environment) and artefacts/ (logs of every process and screenshots of the last run), both beside this file
+# and both ignored by git.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -16,6 +16,11 @@ target=${CARGO_TARGET_DIR:-$root/target}
 
 if ! command -v chromium >/dev/null; then
   echo "needs chromium (and a font: fonts-dejavu-core): the browser tests are not skipped without it" >&2
+  exit 1
+fi
+
+if ! command -v faketime >/dev/null; then
+  echo "needs faketime: the tests of a clock that steps are not skipped without it" >&2
   exit 1
 fi
 

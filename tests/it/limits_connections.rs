@@ -3,7 +3,9 @@
 use crate::support::{
     application::Application,
     client::{Wire, request},
-    eventually, log,
+    eventually,
+    h2::H2,
+    log,
     proxy::{Proxy, Setup},
     upstream::Upstream,
     websocket::{Socket, handshake},
@@ -179,6 +181,23 @@ async fn beyond_the_limit_a_connection_is_503_until_somebody_leaves() {
     {
         log::line(message, |line| line["message"] == message && line["limit"] == "3").await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn beyond_the_limit_an_http_2_connection_is_503_too() {
+    let upstream = Upstream::start().await;
+    let proxy = Setup::new(&upstream).await.set("COGNITO_AUTH_MAX_CONNECTIONS", "1").start().await;
+    let _held = staying(&proxy).await;
+    assert_eq!(upstream.unasked().len(), 1);
+    for (line, status) in [("GET /", 503), ("GET /.auth/health", 200)] {
+        let mut client = H2::connect(proxy.address).await;
+        let answer = client.send_signed_in(&proxy, line, &[SCRIPT]).await;
+        assert_eq!(answer.status, status);
+        assert_eq!(answer.field("retry-after").is_some(), status == 503);
+        // Its one question was answered.
+        eventually("the end of the connection", async || proxy.counts("connections 1").await).await;
+    }
+    assert!(upstream.unasked().is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -136,6 +136,7 @@ impl Stage {
         let seen = own.pop();
         Outcome { statuses, seen: seen.map(|seen| String::from_utf8_lossy(&seen.body).into_owned()) }
     }
+
     /// Tries one message on every front; `own` is what stands behind the fields that all have.
     pub(crate) async fn expect(&self, (method, version): (&str, &str), own: &str, end: End) {
         for front in FRONTS {

@@ -99,7 +99,7 @@ impl<E: Error + 'static> From<E> for NotServed {
 #[error(
     "server.reserved_prefix and {PREFIX}, where dev has its sign-in page, are in each other's way; set another prefix for dev"
 )]
-struct ReservedPrefixTaken;
+struct PathPrefixTaken;
 
 /// What the stand-ins sign with, and where their keys are.
 struct Stand {
@@ -116,7 +116,7 @@ async fn serve(options: &Options, environment: &Environment) -> Result<(), NotSe
         settings::prepare(options, environment, issuer.parties(), &keys).await?;
     let reserved = &development.config.server.reserved_prefix;
     if reserved.strip(PREFIX).is_some() || format!("{}/", reserved.as_str()).starts_with(&format!("{PREFIX}/")) {
-        return Err(NotServed::usage(ReservedPrefixTaken));
+        return Err(NotServed::usage(PathPrefixTaken));
     }
     let personas =
         Personas::load(options.personas.as_deref(), Path::new(""), &development.mock_user, &development.rules)

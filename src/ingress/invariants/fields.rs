@@ -59,7 +59,7 @@ const OF_REQUESTS: [&str; 8] = [
 
 const SESSION_COOKIE: &str = "AWSELBAuthSessionCookie";
 
-/// Of any fields, after [`Inbound::sanitise`], no one that is ours, the connection's (under any spelling) or nominated is left, and all others
+/// Of any fields, after [`Inbound::sanitise`], no one that is ours, the connection's or nominated is left, and all others
 /// are there unchanged; in a response the same. One field a line, `name: value`.
 pub fn headers(text: &[u8]) {
     let mut sent = HeaderMap::new();
@@ -94,20 +94,19 @@ fn sanitised(fields: &HeaderMap) -> Result<Inbound, Malformed> {
     let mut request = Request::new(RequestBody::Empty);
     *request.headers_mut() = fields.clone();
     let address = ([127, 0, 0, 1], 1).into();
-    let arrival = Arrival {
-        connection: Connection { peer: address, local: address, room: Room::Enough },
-        request_id: HeaderValue::from_static("1"),
-    };
+    let connection = Connection { peer: address, local: address, room: Room::Enough };
+    let arrival = Arrival { connection, request_id: HeaderValue::from_static("1") };
     Inbound::sanitise(request, arrival, &hygiene())
 }
 
 fn hygiene() -> Hygiene {
     Hygiene {
         names: our_names(),
-        limits: HeadLimits { fields: 200, field_size: 4096, fields_size: 64 * 1024, target_size: 4096 },
         session_cookie: SESSION_COOKIE.to_owned(),
         trusted: TrustedHops { networks: Vec::new(), hops: 1 },
         allowed_origins: Vec::new(),
+        // Those of the reference.
+        limits: HeadLimits { fields: 200, field_size: 16 << 10, fields_size: 64 << 10, target_size: 16 << 10 },
     }
 }
 
@@ -117,8 +116,7 @@ fn our_names() -> ClaimedNames {
 
 fn is_removed(name: &HeaderName, sent: &HeaderMap) -> bool {
     is_ours(name)
-        || OF_THE_CONNECTION.contains(&folded(name).as_str())
-        || (folded(name) == "content-length" && name != "content-length")
+        || OF_THE_CONNECTION.contains(&name.as_str())
         || [HOST, EXPECT].contains(name)
         || is_nominated(name, sent)
 }

@@ -52,6 +52,12 @@ impl Content {
     }
 }
 
+impl From<Vec<u8>> for Content {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self { frames: [http_body::Frame::data(Bytes::from(bytes))].into(), goes_on: false }
+    }
+}
+
 impl http_body::Body for Content {
     type Data = Bytes;
     type Error = Infallible;
@@ -79,6 +85,23 @@ impl H2 {
         let (sender, connection) = builder.handshake(TokioIo::new(stream)).await.unwrap();
         TaskTracker::new().spawn(connection);
         Self { sender }
+    }
+
+    /// Another hand on the same connection.
+    pub(crate) fn shared(&self) -> Self {
+        Self { sender: self.sender.clone() }
+    }
+
+    /// One request to `http://app.example` whose answer is left after its head.
+    pub(crate) async fn leave_within_answer(&mut self, line: &str, fields: &[(&str, &str)]) {
+        let (method, path) = line.split_once(' ').unwrap();
+        let mut request = Request::builder().method(method).uri(format!("http://app.example{path}"));
+        for (name, value) in fields {
+            request = request.header(*name, *value);
+        }
+        soon("room for a stream", self.sender.ready()).await.unwrap();
+        let sent = self.sender.send_request(request.body(Content::default()).unwrap());
+        drop(soon("an answer", sent).await.unwrap());
     }
 
     /// One request to `http://app.example`; `line` is method and path.

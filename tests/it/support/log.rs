@@ -50,6 +50,11 @@ pub(crate) async fn line(what: &str, fits: impl Fn(&Line) -> bool) -> Line {
     lines.iter().find(|line| fits(line)).unwrap().clone()
 }
 
+/// How many lines so far fit.
+pub(crate) fn count(fits: impl Fn(&Line) -> bool) -> usize {
+    LINES.borrow().iter().filter(|line| fits(line)).count()
+}
+
 /// Waits for the access line of a request.
 pub(crate) async fn access(request_id: &str) -> Line {
     line("the access line", |line| {

@@ -8,12 +8,14 @@ pub(crate) mod development;
 pub(crate) mod door;
 pub(crate) mod draft;
 pub(crate) mod h2;
+pub(crate) mod liar;
 pub(crate) mod log;
 pub(crate) mod process;
 pub(crate) mod proxy;
 pub(crate) mod secrecy;
 pub(crate) mod strict;
 pub(crate) mod upstream;
+pub(crate) mod visitor;
 pub(crate) mod websocket;
 
 use std::time::Duration;
@@ -34,4 +36,10 @@ pub(crate) async fn eventually(what: &str, mut ask: impl AsyncFnMut() -> bool) {
         }
     })
     .await;
+}
+
+/// Figures for whoever runs the test with `--nocapture`, or reads why it failed.
+#[expect(clippy::print_stdout, reason = "the output of a test is for people")]
+pub(crate) fn report(figures: &str) {
+    println!("{figures}");
 }

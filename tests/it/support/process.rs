@@ -9,7 +9,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use cognito_auth_proxy::dev::Issuer;
+use cognito_auth_proxy::dev::{Issuer, KeyEndpoint};
 use serde_json::Value;
 use tokio::{
     sync::watch,
@@ -21,6 +21,8 @@ use super::{
     proxy::{Setup, staff},
     secrecy, soon,
 };
+
+const BINARY: &str = env!("CARGO_BIN_EXE_cognito-auth-proxy");
 
 /// A process that was started. Dropping it kills it.
 pub(crate) struct Process {
@@ -42,17 +44,27 @@ pub(crate) struct Ended {
 impl Process {
     /// Starts the binary with these arguments and variables, in `directory`.
     pub(crate) fn start_in(directory: &Path, arguments: &[&str], variables: &BTreeMap<String, String>) -> Self {
-        let binary = env!("CARGO_BIN_EXE_cognito-auth-proxy");
-        Self::of(Command::new(binary).args(arguments).env_clear().envs(variables).current_dir(directory))
+        let command: Vec<&str> = [BINARY].iter().chain(arguments).copied().collect();
+        Self::command_in(directory, &command, variables)
     }
 
     /// Starts something else, which starts the binary.
     pub(crate) fn start_program(program: &Path, arguments: &[&str], variables: &BTreeMap<String, String>) -> Self {
-        Self::of(Command::new(program).args(arguments).env_clear().envs(variables).current_dir(std::env::temp_dir()))
+        let command: Vec<&str> = [program.to_str().unwrap()].iter().chain(arguments).copied().collect();
+        Self::command_in(&std::env::temp_dir(), &command, variables)
     }
 
-    fn of(command: &mut Command) -> Self {
-        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    fn command_in(directory: &Path, command: &[&str], variables: &BTreeMap<String, String>) -> Self {
+        let mut child = Command::new(command[0])
+            .args(&command[1..])
+            .env_clear()
+            .envs(variables)
+            .current_dir(directory)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
         let (sender, output) = watch::channel(Vec::new());
         let stdout = child.stdout.take().unwrap();
         let mut stderr = child.stderr.take().unwrap();
@@ -101,6 +113,18 @@ impl Process {
         }
     }
 
+    /// How many lines of its output so far hold all of these.
+    pub(crate) fn said(&self, words: &[&str]) -> usize {
+        self.output.borrow().iter().filter(|line| words.iter().all(|word| line.contains(word))).count()
+    }
+
+    /// The memory it has resident, in bytes.
+    pub(crate) fn memory(&self) -> usize {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id)).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse::<usize>().unwrap() * 1024
+    }
+
     /// Sends a signal by its name without `SIG`.
     pub(crate) fn signal(&self, name: &str) {
         let sent = Command::new("sh").args(["-c", &format!("kill -{name} {}", self.id)]).status().unwrap();
@@ -141,6 +165,7 @@ pub(crate) struct Serving {
     pub(crate) address: SocketAddr,
     pub(crate) admin: SocketAddr,
     pub(crate) issuer: Issuer,
+    pub(crate) keys: KeyEndpoint,
 }
 
 impl Setup {
@@ -151,10 +176,35 @@ impl Setup {
 
     /// Starts the binary with this configuration and waits until it serves.
     pub(crate) async fn start_process(self) -> Serving {
-        let mut process = Process::start(&["run"], &self.settings);
+        let process = Process::start(&["run"], &self.settings);
+        self.serving(process).await
+    }
+
+    /// The same with at most this many file descriptors, and no way to raise that.
+    pub(crate) async fn start_process_with(self, descriptors: usize) -> Serving {
+        let limit = format!("--nofile={descriptors}:{descriptors}");
+        let command = ["/usr/bin/prlimit", &limit, BINARY, "run"];
+        let process = Process::command_in(&std::env::temp_dir(), &command, &self.settings);
+        self.serving(process).await
+    }
+
+    /// The same as a user without rights, where the test has any to give away. A copy of the binary is put in `directory`:
+    /// where it was built may be out of reach.
+    pub(crate) async fn start_process_as_nobody(self, directory: &Path) -> Serving {
+        let copy = directory.join("proxy");
+        std::fs::copy(BINARY, &copy).unwrap();
+        let copy = copy.to_str().unwrap();
+        let is_root = std::os::unix::fs::MetadataExt::uid(&std::fs::metadata("/proc/self").unwrap()) == 0;
+        let as_nobody = ["/usr/bin/setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", copy, "run"];
+        let command = if is_root { &as_nobody[..] } else { &as_nobody[4..] };
+        let process = Process::command_in(directory, command, &self.settings);
+        self.serving(process).await
+    }
+
+    async fn serving(self, mut process: Process) -> Serving {
         let serving = process.event("serving").await;
         let address = |name: &str| serving[name].as_str().unwrap().parse().unwrap();
-        Serving { address: address("listen"), admin: address("admin"), process, issuer: self.issuer }
+        Serving { address: address("listen"), admin: address("admin"), process, issuer: self.issuer, keys: self.keys }
     }
 }
 

@@ -31,8 +31,8 @@ pub(crate) struct Proxy {
 /// Settings of a proxy to be started.
 pub(crate) struct Setup {
     pub(super) settings: BTreeMap<String, String>,
-    pub(super) issuer: Issuer,
-    keys: KeyEndpoint,
+    pub(crate) issuer: Issuer,
+    pub(crate) keys: KeyEndpoint,
     tasks: TaskTracker,
 }
 
