@@ -27,6 +27,7 @@ fn every_limit_of_a_head_is_met_and_not_passed() {
         ("/", &[("ab", "12"), ("cd", "34")], Ok(())),
         ("/", &[("ab", "12"), ("cd", "345")], Err(Malformed::FieldsTooLarge)),
         ("/", &[("ab", "12"), ("ab", "345")], Err(Malformed::FieldsTooLarge)),
+        ("/", &[("abcd", ""), ("efgh", "1")], Err(Malformed::FieldsTooLarge)),
         ("/", &[("a", ""), ("b", "")], Ok(())),
         ("/", &[("a", ""), ("b", ""), ("b", "")], Err(Malformed::FieldsTooLarge)),
     ] {
