@@ -146,4 +146,18 @@ mod tests {
         assert_eq!(judge(&Method::GET, "app.example", &sent), Site::Own);
         assert_eq!(judge(&Method::POST, "app.example", &sent), Site::Foreign);
     }
+
+    #[test]
+    fn what_the_browser_says_twice_or_in_other_bytes_is_foreign() {
+        let of = |values: &[&'static str]| {
+            let value = |text: &&'static str| HeaderValue::from_bytes(text.as_bytes()).unwrap();
+            FetchSite::of(&values.iter().map(|text| (HeaderName::from_static("sec-fetch-site"), value(text))).collect())
+        };
+        for own in [&[][..], &["none"], &["same-origin"]] {
+            assert_eq!(of(own), FetchSite::Own, "{own:?}");
+        }
+        for foreign in [&["same-site"][..], &["none", "none"], &["\u{ff}"], &[""], &["NONE"]] {
+            assert_eq!(of(foreign), FetchSite::Foreign, "{foreign:?}");
+        }
+    }
 }

@@ -250,4 +250,45 @@ mod tests {
             )
         );
     }
+
+    #[test]
+    fn the_client_and_the_balancers_port_are_those_of_a_trusted_hop() {
+        let mut fields = HeaderMap::new();
+        fields.insert(&FORWARDED_FOR, HeaderValue::from_static("6.6.6.6, 203.0.113.7, 10.0.0.2"));
+        let of = |fields: &HeaderMap, peer: &str| {
+            let peer = peer.parse().unwrap();
+            let connection = Connection { peer, local: "10.0.0.9:8080".parse().unwrap(), room: Room::Enough };
+            let trusted = TrustedHops { networks: vec!["10.0.0.0/8".parse().unwrap()], hops: 2 };
+            let forwarded = Forwarded::read(fields, connection, &trusted);
+            (forwarded.client().unwrap().to_string(), forwarded.balancer_port())
+        };
+        assert_eq!(of(&fields, "10.0.0.1:5"), ("203.0.113.7".to_owned(), None), "our own port is not the balancer's");
+        fields.insert(&FORWARDED_PORT, HeaderValue::from_static("8443"));
+        assert_eq!(of(&fields, "10.0.0.1:5"), ("203.0.113.7".to_owned(), Some(8443)));
+        assert_eq!(of(&fields, "192.0.2.5:5"), ("192.0.2.5".to_owned(), None));
+    }
+
+    #[test]
+    fn a_request_is_sent_to_one_authority() {
+        let sent = |target: &str, version: http::Version, hosts: &[&'static str]| {
+            let mut request = http::Request::get(target).version(version).body(()).unwrap();
+            for host in hosts {
+                request.headers_mut().append(HOST, HeaderValue::from_static(host));
+            }
+            authority(&request)
+        };
+        let (http_11, http_2) = (http::Version::HTTP_11, http::Version::HTTP_2);
+        let one = |host: &'static str| Ok(HeaderValue::from_static(host));
+        assert_eq!(sent("/", http_11, &["app.example:8443"]), one("app.example:8443"));
+        assert_eq!(sent("http://app.example/", http_11, &["APP.example"]), one("APP.example"));
+        assert_eq!(sent("https://app.example/", http_2, &[]), one("app.example"));
+        let ambiguous = Err(super::super::Malformed::AmbiguousAuthority);
+        for hosts in [&["a", "a"][..], &["a", "b"], &["a b"], &[""]] {
+            assert_eq!(sent("/", http_11, hosts), ambiguous, "{hosts:?}");
+        }
+        for version in [http_11, http_2] {
+            assert_eq!(sent("http://app.example/", version, &["evil.example"]), ambiguous);
+            assert_eq!(sent("/", version, &[]), Err(super::super::Malformed::MissingAuthority));
+        }
+    }
 }

@@ -113,4 +113,17 @@ mod tests {
         left.sort_unstable();
         assert_eq!(left, ["content-length", "content_type"]);
     }
+
+    #[test]
+    fn only_chunked_alone_is_a_coding_we_take_off() {
+        let of = |values: &[&'static str]| {
+            let value = |text: &&'static str| (TRANSFER_ENCODING, HeaderValue::from_static(text));
+            TransferCoding::of(&values.iter().map(value).collect())
+        };
+        assert_eq!(of(&[]), TransferCoding::None);
+        assert_eq!([of(&["chunked"]), of(&["CHUNKED\t"])], [TransferCoding::Chunked; 2]);
+        for unknown in [&["gzip, chunked"][..], &["chunked", "chunked"], &["chunked, chunked"], &["identity"], &[""]] {
+            assert_eq!(of(unknown), TransferCoding::Unknown, "{unknown:?}");
+        }
+    }
 }

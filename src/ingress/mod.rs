@@ -232,3 +232,6 @@ fn origin_form(method: &Method, uri: &Uri) -> Result<Uri, Malformed> {
         Some(_) | None => Err(Malformed::UnsupportedTarget),
     }
 }
+
+#[cfg(test)]
+mod tests;

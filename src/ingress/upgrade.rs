@@ -41,3 +41,52 @@ fn is_websocket(method: &Method, version: Version, fields: &HeaderMap) -> bool {
         && super::caller::text(fields, "upgrade").is_some_and(|protocol| protocol.eq_ignore_ascii_case("websocket"))
         && hop_by_hop::connection_options(fields).any(|option| option.eq_ignore_ascii_case(b"upgrade"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asks(method: Method, version: Version, fields: &[(&'static str, &'static str)]) -> Result<bool, Malformed> {
+        let mut request = Request::builder().method(method).version(version);
+        for (name, value) in fields {
+            request = request.header(*name, *value);
+        }
+        let handshake = Handshake::take_from(&mut request.body(()).unwrap())?;
+        Ok(matches!(handshake, Handshake::WebSocket(_)))
+    }
+
+    #[test]
+    fn only_a_get_in_http_1_1_that_names_both_is_a_handshake() {
+        let both = [("connection", "keep-alive, Upgrade"), ("upgrade", "WebSocket")];
+        assert_eq!(asks(Method::GET, Version::HTTP_11, &both), Ok(true));
+        for (method, version) in [
+            (Method::POST, Version::HTTP_11),
+            (Method::HEAD, Version::HTTP_11),
+            (Method::GET, Version::HTTP_10),
+            (Method::GET, Version::HTTP_2),
+        ] {
+            assert_eq!(asks(method.clone(), version, &both), Ok(false), "{method} {version:?}");
+        }
+        for fields in [
+            &[][..],
+            &both[..1],
+            &both[1..],
+            &[("connection", "keep-alive"), both[1]],
+            &[both[0], ("upgrade", "h2c")],
+            &[both[0], both[1], ("upgrade", "websocket")],
+        ] {
+            assert_eq!(asks(Method::GET, Version::HTTP_11, fields), Ok(false), "{fields:?}");
+        }
+    }
+
+    #[test]
+    fn a_handshake_has_no_content() {
+        let with = |name, value| {
+            asks(Method::GET, Version::HTTP_11, &[("connection", "upgrade"), ("upgrade", "websocket"), (name, value)])
+        };
+        assert_eq!(with("content-length", "0"), Ok(true));
+        for (name, value) in [("content-length", "1"), ("transfer-encoding", "chunked")] {
+            assert_eq!(with(name, value), Err(Malformed::ContentOnUpgrade), "{name}");
+        }
+    }
+}
