@@ -158,9 +158,9 @@ impl Server {
         answer: Arc<A>,
     ) {
         let room = seat.room();
-        let (builder, patience) = match room {
-            Room::Enough => (&self.builders.enough, self.terms.keep_alive_timeout),
-            Room::None => (&self.builders.none, HASTE),
+        let builder = match room {
+            Room::Enough => &self.builders.enough,
+            Room::None => &self.builders.none,
         };
         let exchanges = Arc::new(Exchanges::default());
         let watch = Watch { peer, limits: self.terms.limits, metrics: Arc::clone(&self.terms.metrics) };
@@ -175,10 +175,10 @@ impl Server {
         let mut connection = std::pin::pin!(connection);
         let ended = tokio::select! {
             ended = connection.as_mut() => ended,
-            () = silence(&exchanges, patience) => return debug!(client.addr = %peer, "no request came"),
+            () = silence(&exchanges, HASTE), if room == Room::None => return debug!(client.addr = %peer, "no request came"),
             () = self.leave_taking(room, &exchanges) => {
                 connection.as_mut().graceful_shutdown();
-                match self.ends.cut.run_until_cancelled(at_last(room, connection)).await {
+                match self.ends.cut.run_until_cancelled(self.at_last(room, &exchanges, connection)).await {
                     Some(Some(ended)) => ended,
                     Some(None) | None => return,
                 }
@@ -192,24 +192,32 @@ impl Server {
         }
     }
 
-    /// Completes when a connection is to end after the requests it has.
+    /// Completes when a connection is to end after the requests it has. One on which none has come by the time that idle
+    /// ones end is among them: the first may just be on its way, and an HTTP/2 client is told that nothing was processed.
     async fn leave_taking(&self, room: Room, exchanges: &Exchanges) {
         let stop = self.ends.stop_accepting.cancelled();
         match room {
-            Room::Enough => stop.await,
+            Room::Enough => tokio::select! {
+                () = stop => {}
+                () = silence(exchanges, self.terms.keep_alive_timeout) => {}
+            },
             Room::None => tokio::select! {
                 () = stop => {}
                 () = exchanges.first() => {}
             },
         }
     }
-}
 
-/// The end of a connection that has been asked to end; `None` where it may not wait for that any longer.
-async fn at_last<E>(room: Room, connection: impl Future<Output = E>) -> Option<E> {
-    match room {
-        Room::Enough => Some(connection.await),
-        Room::None => timeout(HASTE, connection).await.ok(),
+    /// The end of a connection that has been asked to end; `None` where it may not wait for that any longer.
+    async fn at_last<E>(&self, room: Room, exchanges: &Exchanges, connection: impl Future<Output = E>) -> Option<E> {
+        match room {
+            Room::Enough => tokio::select! {
+                ended = connection => Some(ended),
+                // A first head that is on its way has come by then, or is too slow.
+                () = silence(exchanges, self.terms.limits.head_timeout) => None,
+            },
+            Room::None => timeout(HASTE, connection).await.ok(),
+        }
     }
 }
 

@@ -171,6 +171,37 @@ async fn what_could_still_be_http_2_is_ended_in_time_too() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_first_request_that_is_on_its_way_when_idle_connections_end_is_answered() {
+    let mut bench = Bench::start(Bytewise(5)).await;
+    sleep(SECOND * 599).await;
+    bench.send("GET / HTTP/1.1\r\nho").await;
+    sleep(SECOND * 5).await;
+    bench.send("st: a\r\n\r\n").await;
+    let (answer, when) = bench.closes().await;
+    let answer = String::from_utf8(answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.contains("connection: close\r\n"), "{answer}");
+    assert_eq!(when, SECOND * 604);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_of_http_2_that_asks_for_nothing_is_told_that_nothing_was_processed() {
+    let mut bench = Bench::start(Bytewise(5)).await;
+    bench.send(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await;
+    let (frames, when) = bench.closes().await;
+    // GOAWAY, `NO_ERROR`.
+    assert!(frames.windows(9).any(|head| head == [0, 0, 8, 7, 0, 0, 0, 0, 0]), "{frames:?}");
+    // It does not answer the PING behind it either.
+    assert_eq!(when, SECOND * 610);
+    assert!(bench.counted("connections 0"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_says_nothing_ends_with_the_idle_ones() {
+    let mut bench = Bench::start(Bytewise(5)).await;
+    assert_eq!(bench.closes().await, (Vec::new(), SECOND * 600));
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_idle_connection_and_a_long_content_are_no_slow_heads() {
     let mut bench = Bench::start(Bytewise(5)).await;
     for _ in 0..3 {
