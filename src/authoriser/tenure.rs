@@ -93,6 +93,13 @@ impl Tenure {
         }
     }
 
+    /// Whether it goes on now: for who looks now and then, and does not wait for the end.
+    #[must_use]
+    pub fn goes_on(&self) -> bool {
+        let (until, _) = self.latest();
+        Instant::now() < until && self.holder.is_still_admitted(&self.terms.policy)
+    }
+
     /// How long nothing may pass on the stream.
     #[must_use]
     pub fn idle_limit(&self) -> IdleLimit {
@@ -181,7 +188,9 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn it_ends_by_age_for_everybody() {
         let anyone = Tenure::for_tests(limits(StreamExpiry::Ends));
+        assert!(anyone.goes_on());
         assert_eq!(lasts(&anyone).await, (HOUR, EndReason::Age));
+        assert!(!anyone.goes_on());
         let user = Tenure::for_tests(limits(StreamExpiry::Ignored)).of(&["staff"], 1);
         assert_eq!(lasts(&user).await, (HOUR, EndReason::Age));
         // The age counts from the request, and not from when somebody first waits.
@@ -201,6 +210,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_policy_that_changed_before_anybody_waited_counts() {
         let user = Tenure::for_tests(limits(StreamExpiry::Ignored)).of(&["strangers"], u64::MAX);
+        assert!(!user.goes_on());
         assert_eq!(lasts(&user).await, (Duration::ZERO, EndReason::Revoked));
     }
 

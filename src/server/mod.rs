@@ -237,15 +237,19 @@ fn exchange<A: Answer>(
 ) -> impl Future<Output = Result<Response<Answered<A::Body>>, Infallible>> + use<A> {
     let (answer, exchanges, stage) = (Arc::clone(answer), Arc::clone(&begun.exchanges), begun.stage.clone());
     let exchange = exchanges.begin();
-    let http1 = request.version() != Version::HTTP_2;
+    let version = request.version();
     let request = Received::take(request, &begun.tasks).map(|body| body.holding(exchange.clone()));
     async move {
         let mut response = answer.answer(request, connection).await;
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
             exchanges.upgrade();
-        } else if http1 && (exchanges.are_over() || stage.phase() == Phase::Draining) {
+        } else if version != Version::HTTP_2 && (exchanges.are_over() || stage.phase() == Phase::Draining) {
             // Draining: whoever comes back comes back elsewhere, and is not under way when idle connections are closed.
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        if version == Version::HTTP_10 && response.headers().get(CONNECTION).is_some_and(|option| option == "close") {
+            // To an answer of 1.1 hyper adds the `keep-alive` that was asked for, beside the `close`.
+            *response.version_mut() = version;
         }
         Ok(response.map(|body| Answered::new(body, exchange)))
     }

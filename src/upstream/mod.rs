@@ -31,7 +31,7 @@ use pool::{Connection, Pool};
 use tunnel::Tunnels;
 
 use crate::{
-    authoriser::{Permit, Tenures},
+    authoriser::{Permit, Tenure, Tenures},
     config,
     ingress::{
         BodyError, ClaimedNames, Handshake, Inbound, RequestBody,
@@ -141,7 +141,7 @@ impl Upstream {
         let request_id = inbound.request_id.clone();
         let tenure = self.tenures.begin(&permit);
         let (request, handshake) = self.outbound.dress(&permit, inbound, &self.asserter)?;
-        let (mut response, lease) = self.exchange(request).await?;
+        let (mut response, lease) = self.exchange(request, &tenure).await?;
         let application =
             (response.status() == StatusCode::SWITCHING_PROTOCOLS).then(|| hyper::upgrade::on(&mut response));
         // The version is that of one connection (RFC 9110 §6.2). Kept at 1.0, the answer would have no framing of its own.
@@ -170,32 +170,40 @@ impl Upstream {
 
     /// Sends on an idle connection if there is one. Where the application closed that just now, a request it cannot
     /// have acted upon is sent once more on a new one.
-    async fn exchange(&self, request: Request<RequestBody>) -> Result<(Response<Incoming>, Lease), UpstreamError> {
+    async fn exchange(
+        &self,
+        request: Request<RequestBody>,
+        tenure: &Tenure,
+    ) -> Result<(Response<Incoming>, Lease), UpstreamError> {
         // A handshake cannot be repeated, so it does not risk a connection that is just being closed.
         let idle = if request.headers().contains_key(UPGRADE) { None } else { self.pool.take() };
         let Some(connection) = idle else {
-            return self.exchange_anew(request).await;
+            return self.exchange_anew(request, tenure).await;
         };
         let copy = repeatable(&request);
-        match self.send(connection, request).await {
+        match self.send(connection, request, tenure).await {
             Ok(answered) => Ok(answered),
             Err(Failure { error, unsent }) => match (unsent, copy) {
                 (Some(request), _) => {
                     debug!(error = %error, "idle connection was closed, request not sent on it");
-                    self.exchange_anew(*request).await
+                    self.exchange_anew(*request, tenure).await
                 }
                 (None, Some(request)) if error.is_broken_connection() => {
                     debug!(error = %error, "idle connection was closed, safe request repeated");
-                    self.exchange_anew(request).await
+                    self.exchange_anew(request, tenure).await
                 }
                 (None, Some(_) | None) => Err(error),
             },
         }
     }
 
-    async fn exchange_anew(&self, request: Request<RequestBody>) -> Result<(Response<Incoming>, Lease), UpstreamError> {
+    async fn exchange_anew(
+        &self,
+        request: Request<RequestBody>,
+        tenure: &Tenure,
+    ) -> Result<(Response<Incoming>, Lease), UpstreamError> {
         let connection = self.connector.connect().await?;
-        self.send(connection, request).await.map_err(|failure| failure.error)
+        self.send(connection, request, tenure).await.map_err(|failure| failure.error)
     }
 
     #[expect(clippy::disallowed_methods, reason = "the one place that talks to the application")]
@@ -203,6 +211,7 @@ impl Upstream {
         &self,
         mut connection: Connection,
         request: Request<RequestBody>,
+        tenure: &Tenure,
     ) -> Result<(Response<Incoming>, Lease), Failure> {
         let progress = request.body().progress();
         let method = request.method().clone();
@@ -210,9 +219,10 @@ impl Upstream {
         let mut deadline = Instant::now() + self.response_timeout;
         let answered = loop {
             let answered = timeout_at(deadline, answer.as_mut()).await;
-            // An upload takes its time; the application's begins when it has what there is.
+            // An upload takes its time; the application's begins when it has what there is. But it takes no more than a
+            // stream may, or one that drips would hold its connection for ever, whatever becomes of its user.
             match progress.as_ref().map(|progress| progress.last_moved() + self.response_timeout) {
-                Some(later) if answered.is_err() && later > deadline => deadline = later,
+                Some(later) if answered.is_err() && later > deadline && tenure.goes_on() => deadline = later,
                 Some(_) | None => break answered,
             }
         };

@@ -13,10 +13,19 @@ use crate::{
     metrics::{EndReason, StreamKind},
 };
 
-/// The watch over one answer. Until the answer makes somebody wait there is nothing to watch, and it costs nothing.
+/// The watch over one answer. Until the answer makes somebody wait, or has more than one part, there is nothing to watch,
+/// and it costs nothing.
 pub(super) struct Vigil {
     tenure: Tenure,
     watch: Option<Pin<Box<Watch>>>,
+    parts: Parts,
+}
+
+/// How much of the answer has passed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Parts {
+    None,
+    Some,
 }
 
 /// What is watched for.
@@ -29,31 +38,31 @@ struct Watch {
 
 impl Vigil {
     pub(super) const fn new(tenure: Tenure) -> Self {
-        Self { tenure, watch: None }
+        Self { tenure, watch: None, parts: Parts::None }
     }
 
     /// Something passed. Ready where the answer has to end nevertheless: a user who is no longer admitted gets nothing
     /// more, however much there is.
+    ///
+    /// A client that takes so little at a time that there is always more for it never makes anybody wait, so an answer is
+    /// watched from its second part on in any case.
     pub(super) fn passed(&mut self, context: &mut Context<'_>) -> Poll<EndReason> {
-        match &mut self.watch {
-            Some(watch) => {
-                watch.silent_since = None;
-                watch.end.as_mut().poll(context)
-            }
-            None => Poll::Pending,
+        if self.watch.is_none() && std::mem::replace(&mut self.parts, Parts::Some) == Parts::None {
+            return Poll::Pending;
         }
+        let watch = self.watch();
+        watch.silent_since = None;
+        watch.end.as_mut().poll(context)
     }
 
     /// Nothing is there to pass. Ready when the answer has to end.
     pub(super) fn waits(&mut self, context: &mut Context<'_>) -> Poll<EndReason> {
-        let tenure = &self.tenure;
-        let watch = self
-            .watch
-            .get_or_insert_with(|| Box::pin(Watch { end: Box::pin(tenure.end()), idle: None, silent_since: None }));
+        let idle_limit = self.tenure.idle_limit();
+        let watch = self.watch();
         if let Poll::Ready(reason) = watch.end.as_mut().poll(context) {
             return Poll::Ready(reason);
         }
-        match tenure.idle_limit() {
+        match idle_limit {
             IdleLimit::Off => Poll::Pending,
             IdleLimit::After(limit) => {
                 let until = *watch.silent_since.get_or_insert_with(Instant::now) + limit;
@@ -65,6 +74,13 @@ impl Vigil {
                 Poll::Ready(EndReason::Idle)
             }
         }
+    }
+
+    /// The watch, which begins now if it has not begun.
+    fn watch(&mut self) -> &mut Watch {
+        let tenure = &self.tenure;
+        self.watch
+            .get_or_insert_with(|| Box::pin(Watch { end: Box::pin(tenure.end()), idle: None, silent_since: None }))
     }
 
     /// Counts that the answer was ended.
@@ -110,6 +126,16 @@ mod tests {
         advance(LIMIT * 2).await;
         assert_eq!(waits(&mut vigil, LIMIT * 9 / 10).await, None);
         assert_eq!(waits(&mut vigil, LIMIT).await, Some(EndReason::Idle));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_that_never_makes_anybody_wait_ends_as_well() {
+        let mut vigil = vigil(IdleLimit::Off);
+        advance(LIMIT * 100).await;
+        let first = poll_fn(|context| Poll::Ready(vigil.passed(context))).await;
+        assert_eq!(first, Poll::Pending, "most answers have no second part");
+        let second = poll_fn(|context| Poll::Ready(vigil.passed(context))).await;
+        assert_eq!(second, Poll::Ready(EndReason::Age));
     }
 
     #[tokio::test(start_paused = true)]

@@ -3,7 +3,7 @@
 use tokio::net::TcpStream;
 
 use crate::support::{
-    answers::hello,
+    answers::{hello, with},
     application::Application,
     client::{Wire, request},
     eventually,
@@ -60,6 +60,24 @@ async fn whoever_asks_while_it_still_accepts_is_told_to_come_back_elsewhere() {
     proxy.stop();
     eventually("draining", async || proxy.ask_admin("/ready").await.status == 503).await;
     wire.send(request("GET /page", &proxy.tokens().fields())).await;
+    let answer = wire.answer().await;
+    assert_eq!((answer.text().as_str(), answer.field("connection")), ("hello", Some("close")));
+    assert!(wire.closes().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_speaks_http_1_0_is_told_one_thing_and_not_its_opposite_as_well() {
+    let upstream = Upstream::answering(hello).await;
+    let proxy = Setup::new(&upstream).await.set("COGNITO_AUTH_DRAIN_DELAY", "1h").start().await;
+    let tokens = proxy.tokens();
+    let fields = with(&tokens.fields(), &[("Connection", "keep-alive")]);
+    let text = request("GET /page", &fields).replace("HTTP/1.1", "HTTP/1.0");
+    let mut wire = Wire::connect(proxy.address).await;
+    wire.send(&text).await;
+    assert_eq!(wire.answer().await.field("connection"), Some("keep-alive"));
+    proxy.stop();
+    eventually("draining", async || proxy.ask_admin("/ready").await.status == 503).await;
+    wire.send(&text).await;
     let answer = wire.answer().await;
     assert_eq!((answer.text().as_str(), answer.field("connection")), ("hello", Some("close")));
     assert!(wire.closes().await);

@@ -91,6 +91,20 @@ async fn an_upload_that_goes_on_passes_however_long_it_takes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_upload_that_drips_does_not_outlive_every_stream() {
+    let settings = [("COGNITO_AUTH_UPSTREAM_RESPONSE_TIMEOUT", "300ms"), ("COGNITO_AUTH_MAX_STREAM_AGE", "1s")];
+    let (application, proxy) = start(&settings).await;
+    let (mut client, _app) = begun(&application, &proxy, "POST /up", &[CHUNKED]).await;
+    let began = Instant::now();
+    while client.has_nothing_more() {
+        assert!(began.elapsed() < LONGER, "it still drips");
+        client.send_chunk("drop").await;
+        pass(&proxy, Duration::from_millis(50)).await;
+    }
+    assert_refused(&client.answer().await, (504, "upstream_timeout"), "a dripping upload");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_application_that_has_all_of_an_upload_has_its_time_for_the_answer_and_no_more() {
     let (application, proxy) = start(&[("COGNITO_AUTH_UPSTREAM_RESPONSE_TIMEOUT", "200ms")]).await;
     let (mut client, mut app) = begun(&application, &proxy, "POST /up", &[CHUNKED]).await;
