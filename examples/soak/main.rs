@@ -145,7 +145,8 @@ impl World {
     }
 }
 
-/// Compares the memory at the end with that after the warm-up, the first fifth: caches fill then, and keys are fetched.
+/// Compares the memory at the end with that after the warm-up, the first fifth: caches fill then, and keys are fetched. That
+/// takes about two minutes; a run much shorter than ten takes the filling for growth.
 fn verdict_on(memory: &[(Duration, u64)]) -> Option<String> {
     let (tenth, count) = ((memory.len() / 10).max(1), memory.len());
     let mean =
