@@ -183,3 +183,23 @@ impl Close {
         frame
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::{io::duplex, time::Instant};
+
+    use super::*;
+    use crate::config::{StreamExpiry, StreamLimits};
+
+    #[tokio::test(start_paused = true)]
+    async fn when_one_side_has_hung_up_the_other_has_ten_seconds() {
+        let limits = StreamLimits { age: AFTERMATH * 100, idle: IdleLimit::Off, expiry: StreamExpiry::Ignored };
+        let tenure = Tenure::for_tests(limits);
+        let ((client, from_client), (_application, from_application)) = (duplex(64), duplex(64));
+        drop(client);
+        let began = Instant::now();
+        let ended = join(from_client, from_application, &tenure, &Activity::begin()).await;
+        assert!(matches!(ended.how, How::Closed), "{ended:?}");
+        assert_eq!(began.elapsed(), AFTERMATH);
+    }
+}
