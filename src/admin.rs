@@ -52,7 +52,7 @@ impl Admin {
 impl Answer for Admin {
     type Body = Full<Bytes>;
 
-    async fn answer(&self, request: Request<Received>, _connection: Connection) -> Response<Full<Bytes>> {
+    async fn answer(self: Arc<Self>, request: Request<Received>, _connection: Connection) -> Response<Full<Bytes>> {
         let response = match self.respond(request.method(), request.uri().path()).await {
             Ok(response) => response,
             Err(rejection) => refusal(&rejection),

@@ -1,6 +1,6 @@
 //! Step 2: the life of a request, top to bottom.
 
-use std::sync::Arc;
+use std::{future::Future, sync::Arc};
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -39,38 +39,63 @@ pub struct Gateway {
 
 impl Gateway {
     /// Answers one request. Never fails: a refusal is an answer too.
-    pub async fn handle(&self, request: Request<RequestBody>, connection: Connection) -> Response<RecordedBody> {
+    ///
+    /// What needs no waiting is done when this is called, so that the future, which every connection keeps room for, holds
+    /// nothing of the request as it came.
+    pub fn handle(
+        self: &Arc<Self>,
+        request: Request<RequestBody>,
+        connection: Connection,
+    ) -> impl Future<Output = Response<RecordedBody>> + Send + use<> {
+        let gateway = Arc::clone(self);
         let request_id = self.request_ids.assign(request.headers());
         let petitioner = Petitioner::of(&request, request_id.clone());
         let (method, target) = (request.method().clone(), request.uri().clone());
         let mut record = Record::begin(self.access, request_id.clone(), method.clone(), target);
         let arrival = Arrival { connection, request_id: request_id.clone() };
-        let mut response = match self.respond(request, arrival, &petitioner, &mut record).await {
-            Ok(response) => response,
-            Err(rejection) => {
+        let received = self.receive(request, arrival, &mut record);
+        async move {
+            let answered = match received {
+                Ok((inbound, route)) => gateway.respond(inbound, route, &petitioner, &mut record).await,
+                Err(rejection) => Err(rejection),
+            };
+            let mut response = answered.unwrap_or_else(|rejection| {
                 record.refused(&rejection);
-                for_method(&method, self.refusals.answer(&rejection, &petitioner)).map(Content::Own)
-            }
-        };
-        response.headers_mut().insert(&REQUEST_ID, request_id);
-        record.answered(response.status());
-        response.map(|content| RecordedBody::new(content, record))
+                for_method(&method, gateway.refusals.answer(&rejection, &petitioner)).map(Content::Own)
+            });
+            response.headers_mut().insert(&REQUEST_ID, request_id);
+            record.answered(response.status());
+            response.map(|content| RecordedBody::new(content, record))
+        }
+    }
+
+    /// What comes in, and where it goes.
+    fn receive(
+        &self,
+        request: Request<RequestBody>,
+        arrival: Arrival,
+        record: &mut Record,
+    ) -> Result<(Box<Inbound>, Route), Rejection> {
+        let room = arrival.connection.room;
+        let inbound = Box::new(Inbound::sanitise(request, arrival, &self.hygiene)?);
+        record.client = inbound.forwarded.client();
+        match self.routes.classify(inbound.head.target.path()) {
+            // Only what is ours is answered, a load balancer's health checks above all.
+            Route::Protected | Route::Public(_) if room == Room::None => Err(Rejection::Crowded),
+            route @ (Route::Own(_) | Route::Protected | Route::Public(_)) => Ok((inbound, route)),
+        }
     }
 
     async fn respond(
         &self,
-        request: Request<RequestBody>,
-        arrival: Arrival,
+        mut inbound: Box<Inbound>,
+        route: Route,
         petitioner: &Petitioner,
         record: &mut Record,
     ) -> Result<Response<Content>, Rejection> {
-        let room = arrival.connection.room;
-        let mut inbound = Inbound::sanitise(request, arrival, &self.hygiene)?;
-        record.client = inbound.forwarded.client();
-        let permit = match self.routes.classify(inbound.head.target.path()) {
-            Route::Own(endpoint) => return self.answer_own(endpoint, &inbound, record).await.map(own),
-            // Only what is ours is answered, a load balancer's health checks above all.
-            Route::Protected | Route::Public(_) if room == Room::None => return Err(Rejection::Crowded),
+        let permit = match route {
+            // Boxed: the way of most requests is not to make room for it.
+            Route::Own(endpoint) => return Box::pin(self.answer_own(endpoint, &inbound, record)).await.map(own),
             Route::Public(route) => Permit::Public(route),
             Route::Protected => match self.admit(&inbound, record).await {
                 Ok(authorised) => Permit::User(authorised),
@@ -148,7 +173,11 @@ fn own(response: Response<Bytes>) -> Response<Content> {
 impl Answer for Gateway {
     type Body = RecordedBody;
 
-    async fn answer(&self, request: Request<Received>, connection: Connection) -> Response<RecordedBody> {
-        self.handle(request.map(RequestBody::Received), connection).await
+    fn answer(
+        self: Arc<Self>,
+        request: Request<Received>,
+        connection: Connection,
+    ) -> impl Future<Output = Response<RecordedBody>> + Send {
+        self.handle(request.map(RequestBody::Received), connection)
     }
 }

@@ -39,6 +39,7 @@ pub mod response;
 
 // What a process needs around requests.
 pub mod access;
+mod alarm;
 pub mod app;
 pub mod commands;
 pub mod config;

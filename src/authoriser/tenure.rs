@@ -68,6 +68,12 @@ impl Tenures {
 }
 
 impl Tenure {
+    /// When the permit was given.
+    #[must_use]
+    pub const fn began(&self) -> Instant {
+        self.began
+    }
+
     /// Completes when the stream has to end, with the reason. Never, while it may go on.
     ///
     /// The policy is asked once at the first poll, so that a change between the request's decision and now counts, and

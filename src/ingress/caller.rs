@@ -1,6 +1,12 @@
 //! Who is calling, as far as it decides how a refusal looks: a person's browser going somewhere, or a program.
 
-use http::{HeaderMap, Method, header::ACCEPT, header::UPGRADE};
+use http::{
+    HeaderMap, HeaderName, Method,
+    header::{ACCEPT, UPGRADE},
+};
+
+pub(super) static FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
+static REQUESTED_WITH: HeaderName = HeaderName::from_static("x-requested-with");
 
 /// Who is calling.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,9 +30,8 @@ impl Caller {
     /// Reads the rules of interface.md §3.
     #[must_use]
     pub fn of(fields: &HeaderMap) -> Self {
-        let is_script = text(fields, "x-requested-with")
-            .is_some_and(|value| value.eq_ignore_ascii_case("XMLHttpRequest"))
-            || text(fields, "sec-fetch-mode").is_some_and(|mode| !mode.eq_ignore_ascii_case("navigate"))
+        let is_script = text(fields, &REQUESTED_WITH).is_some_and(|value| value.eq_ignore_ascii_case("XMLHttpRequest"))
+            || text(fields, &FETCH_MODE).is_some_and(|mode| !mode.eq_ignore_ascii_case("navigate"))
             || fields.contains_key(UPGRADE)
             || wants_data(fields);
         if is_script { Self::Script } else { Self::Navigation }
@@ -41,20 +46,25 @@ impl Safety {
     }
 }
 
+/// Whether data is accepted, and no page.
 fn wants_data(fields: &HeaderMap) -> bool {
-    let names = |media_type: &str| {
-        fields
-            .get_all(ACCEPT)
-            .iter()
-            .filter_map(|value| value.to_str().ok())
-            .flat_map(|value| value.split(','))
-            .any(|member| member.split(';').next().is_some_and(|named| named.trim().eq_ignore_ascii_case(media_type)))
-    };
-    (names("application/json") || names("text/event-stream")) && !names("text/html")
+    let mut wanted = false;
+    for value in fields.get_all(ACCEPT) {
+        let Ok(text) = value.to_str() else { continue };
+        for member in text.as_bytes().split(|byte| *byte == b',') {
+            let named = member.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
+            if named.eq_ignore_ascii_case(b"text/html") {
+                return false;
+            }
+            wanted |=
+                named.eq_ignore_ascii_case(b"application/json") || named.eq_ignore_ascii_case(b"text/event-stream");
+        }
+    }
+    wanted
 }
 
 /// A field's value where it stands once and is ASCII.
-pub(super) fn text<'a>(fields: &'a HeaderMap, name: &str) -> Option<&'a str> {
+pub(super) fn text<'a>(fields: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     let mut values = fields.get_all(name).iter();
     match (values.next(), values.next()) {
         (Some(value), None) => value.to_str().ok(),

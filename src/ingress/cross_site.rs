@@ -2,10 +2,12 @@
 //!
 //! The load balancer's session cookie is `SameSite=None`, so a foreign page can send it along. Rules: interface.md §3.
 
-use http::{HeaderMap, Method, header::ORIGIN};
+use http::{HeaderMap, HeaderName, Method, header::ORIGIN};
 
-use super::caller::{Safety, text};
-use crate::config::{Origin, split_port};
+use super::caller::{FETCH_MODE, Safety, text};
+use crate::config::{Origin, split_authority};
+
+static FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// Where a request comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,9 +31,9 @@ impl FetchSite {
     /// Reads the field; anything but the three known harmless answers is foreign.
     #[must_use]
     pub fn of(fields: &HeaderMap) -> Self {
-        match text(fields, "sec-fetch-site") {
+        match text(fields, &FETCH_SITE) {
             Some("none" | "same-origin") => Self::Own,
-            None if !fields.contains_key("sec-fetch-site") => Self::Own,
+            None if !fields.contains_key(&FETCH_SITE) => Self::Own,
             Some(_) | None => Self::Foreign,
         }
     }
@@ -54,12 +56,12 @@ impl Site {
     pub fn of(method: &Method, fields: &HeaderMap, addressee: Addressee<'_>) -> Self {
         let upgrades = fields.contains_key(http::header::UPGRADE);
         let reads = Safety::of(method) == Safety::Safe && !upgrades;
-        let fetch_mode = text(fields, "sec-fetch-mode");
+        let fetch_mode = text(fields, &FETCH_MODE);
         if reads && fetch_mode.is_some_and(|mode| mode.eq_ignore_ascii_case("navigate")) {
             return Self::Own;
         }
         if fields.contains_key(ORIGIN) {
-            return match text(fields, "origin").and_then(|origin| Origin::parse(origin).ok()) {
+            return match text(fields, &ORIGIN).and_then(|origin| Origin::parse(origin).ok()) {
                 Some(origin) if addressee.covers(&origin) => Self::Own,
                 Some(_) | None => Self::Foreign,
             };
@@ -75,14 +77,14 @@ impl Addressee<'_> {
 
     /// Whether `origin` is this host. The scheme is not compared: TLS ends before us.
     fn is(&self, origin: &Origin) -> bool {
-        let Some((host, port)) = split_port(self.host) else {
+        let Some((host, port)) = split_authority(self.host) else {
             return false;
         };
         let same_port = match port {
             None => origin.has_default_port(),
             Some(port) => port == origin.port() || (Some(port) == self.balancer_port && origin.has_default_port()),
         };
-        same_port && host == origin.host()
+        same_port && host.eq_ignore_ascii_case(origin.host())
     }
 }
 

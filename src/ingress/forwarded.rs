@@ -3,11 +3,11 @@
 //! uvicorn believes `X-Forwarded-For` and `-Proto` from a loopback peer, which is what we are to it, and Gradio builds
 //! every URL of its page from them. So a client's own values must not pass.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use http::{HeaderMap, HeaderName, HeaderValue, header::HOST};
 
-use crate::config::{TrustedHops, split_port};
+use crate::config::{TrustedHops, split_authority};
 
 static FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 static FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
@@ -37,12 +37,20 @@ pub enum Room {
 /// The client's side of a request in one normal form.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Forwarded {
-    /// Addresses written by trusted hops, the client's first. Never empty.
-    addresses: Vec<IpAddr>,
+    chain: Chain,
     scheme: &'static str,
     port: u16,
     /// Whether a trusted hop named the port.
     port_source: PortSource,
+}
+
+/// Addresses written by trusted hops, or the peer's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Chain {
+    /// Just the client's, of a hop that wrote it as we would.
+    AsWritten(IpAddr, HeaderValue),
+    /// The client's first. Never empty.
+    Read(Vec<IpAddr>),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,24 +64,22 @@ impl Forwarded {
     #[must_use]
     pub fn read(fields: &HeaderMap, connection: Connection, trusted: &TrustedHops) -> Self {
         let peer = connection.peer.ip().to_canonical();
-        let direct = Self {
-            addresses: vec![peer],
-            scheme: "http",
-            port: connection.local.port(),
-            port_source: PortSource::OurListener,
-        };
         if !trusted.networks.iter().any(|network| network.contains(&peer)) {
-            return direct;
+            return Self {
+                chain: Chain::Read(vec![peer]),
+                scheme: "http",
+                port: connection.local.port(),
+                port_source: PortSource::OurListener,
+            };
         }
-        let addresses = right_most_addresses(fields, trusted.hops);
         let port = last_value(fields, &FORWARDED_PORT).and_then(|text| text.parse().ok());
         Self {
-            addresses: if addresses.is_empty() { direct.addresses } else { addresses },
+            chain: Chain::of(fields, trusted.hops).unwrap_or_else(|| Chain::Read(vec![peer])),
             scheme: match last_value(fields, &FORWARDED_PROTO) {
                 Some(text) if text.eq_ignore_ascii_case("https") => "https",
                 Some(_) | None => "http",
             },
-            port: port.unwrap_or(direct.port),
+            port: port.unwrap_or_else(|| connection.local.port()),
             port_source: if port.is_some() { PortSource::TrustedHop } else { PortSource::OurListener },
         }
     }
@@ -81,7 +87,10 @@ impl Forwarded {
     /// The client's address as the first trusted hop saw it.
     #[must_use]
     pub fn client(&self) -> Option<IpAddr> {
-        self.addresses.first().copied()
+        match &self.chain {
+            Chain::AsWritten(client, _) => Some(*client),
+            Chain::Read(addresses) => addresses.first().copied(),
+        }
     }
 
     /// The port the load balancer listens on, where a trusted hop named it.
@@ -94,20 +103,50 @@ impl Forwarded {
     }
 
     /// Sets the four fields, each once. `host` is the authority the request was sent to.
-    pub fn set(&self, fields: &mut HeaderMap, host: &HeaderValue) {
-        let addresses: Vec<String> = self.addresses.iter().map(IpAddr::to_string).collect();
-        if let Ok(value) = HeaderValue::try_from(addresses.join(", ")) {
+    pub fn set(self, fields: &mut HeaderMap, host: &HeaderValue) {
+        if let Some(value) = self.chain.into_value() {
             fields.insert(&FORWARDED_FOR, value);
         }
         fields.insert(&FORWARDED_HOST, host.clone());
-        fields.insert(&FORWARDED_PORT, HeaderValue::from(self.port));
+        let port = match self.port {
+            443 => HeaderValue::from_static("443"),
+            port => HeaderValue::from(port),
+        };
+        fields.insert(&FORWARDED_PORT, port);
         fields.insert(&FORWARDED_PROTO, HeaderValue::from_static(self.scheme));
+    }
+}
+
+impl Chain {
+    /// The right-most `hops` members of `X-Forwarded-For`, up to the first that is no address; `None` where there is none.
+    fn of(fields: &HeaderMap, hops: usize) -> Option<Self> {
+        let mut values = fields.get_all(&FORWARDED_FOR).iter();
+        if let (Some(value), None) = (values.next(), values.next())
+            && let Some(client) = value.to_str().ok().and_then(|text| text.parse::<Ipv4Addr>().ok())
+        {
+            // There is but one way to write it that is read.
+            return Some(Self::AsWritten(client.into(), value.clone()));
+        }
+        let addresses = right_most_addresses(fields, hops);
+        if addresses.is_empty() { None } else { Some(Self::Read(addresses)) }
+    }
+
+    fn into_value(self) -> Option<HeaderValue> {
+        match self {
+            Self::AsWritten(_, value) => Some(value),
+            Self::Read(addresses) => {
+                let addresses: Vec<String> = addresses.iter().map(IpAddr::to_string).collect();
+                HeaderValue::try_from(addresses.join(", ")).ok()
+            }
+        }
     }
 }
 
 /// The last of a comma-separated list: what the nearest hop wrote.
 fn last_value<'a>(fields: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
-    fields.get_all(name).iter().next_back()?.to_str().ok()?.rsplit(',').next().map(str::trim)
+    let text = fields.get_all(name).iter().next_back()?.to_str().ok()?;
+    let last = text.bytes().rposition(|byte| byte == b',').map_or(0, |comma| comma + 1);
+    text.get(last..).map(str::trim)
 }
 
 /// The right-most `hops` members of `X-Forwarded-For` in their order, up to the first that is no address.
@@ -129,7 +168,7 @@ fn address(text: &str) -> Option<IpAddr> {
     if let Ok(address) = text.parse() {
         return Some(address);
     }
-    let (host, _) = split_port(text)?;
+    let (host, _) = split_authority(text)?;
     host.trim_matches(['[', ']']).parse().ok()
 }
 
@@ -158,7 +197,7 @@ pub(super) fn authority<B>(request: &http::Request<B>) -> Result<HeaderValue, su
         (Some(host), _) => host.clone(),
         (None, Some(named)) => HeaderValue::from_str(named).map_err(|_| super::Malformed::AmbiguousAuthority)?,
     };
-    match value.to_str().ok().and_then(split_port) {
+    match value.to_str().ok().and_then(split_authority) {
         Some(_) => Ok(value),
         None => Err(super::Malformed::AmbiguousAuthority),
     }

@@ -25,6 +25,13 @@ const CLAIMED_NAMES: [&str; 12] = [
     "x-rewrite-url",
 ];
 
+/// Claimed names that every load balancer sends. Removing them needs no copy of a name, as finding them would.
+static OFTEN_SENT: [HeaderName; 3] = [
+    HeaderName::from_static("x-forwarded-for"),
+    HeaderName::from_static("x-forwarded-port"),
+    HeaderName::from_static("x-forwarded-proto"),
+];
+
 /// Names that only make sense in a request. An application that echoes its request into a response (Gradio does for
 /// `Range` requests) would hand cookies and identities to scripts.
 const REQUEST_ONLY: [&str; 8] = [
@@ -66,6 +73,9 @@ impl ClaimedNames {
 
     /// Removes ours from a request.
     pub fn remove_from_request(&self, fields: &mut HeaderMap) {
+        for name in &OFTEN_SENT {
+            fields.remove(name);
+        }
         remove_where(fields, |name| self.contains(name));
     }
 

@@ -8,45 +8,43 @@
 
 use http::{
     HeaderMap, HeaderName,
-    header::{
-        CONNECTION, CONTENT_LENGTH, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
-    },
+    header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING},
 };
 
 use super::headers;
 
-static CONNECTION_FIELDS: [HeaderName; 9] = [
-    CONNECTION,
-    HeaderName::from_static("keep-alive"),
-    HeaderName::from_static("proxy-connection"),
-    PROXY_AUTHENTICATE,
-    PROXY_AUTHORIZATION,
-    TE,
-    TRAILER,
-    TRANSFER_ENCODING,
-    UPGRADE,
+/// Folded.
+const CONNECTION_FIELDS: [&str; 9] = [
+    "connection",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
 ];
 
 /// Removes what any `Connection` field names, the fixed connection fields, and every other spelling of those and of
 /// `Content-Length`.
 pub fn remove(fields: &mut HeaderMap) {
-    let nominated: Vec<HeaderName> = connection_options(fields)
+    let nominated = connection_options(fields)
         .filter(|option| !option.eq_ignore_ascii_case(b"close") && !option.eq_ignore_ascii_case(b"keep-alive"))
-        .filter_map(|option| HeaderName::from_bytes(option).ok())
-        .collect();
-    let aliases: Vec<HeaderName> = fields.keys().filter(|name| is_alias(name)).cloned().collect();
-    for name in nominated.iter().chain(&CONNECTION_FIELDS).chain(&aliases) {
+        .filter_map(|option| HeaderName::from_bytes(option).ok());
+    let unwanted: Vec<HeaderName> =
+        fields.keys().filter(|name| concerns_connection(name.as_str())).cloned().chain(nominated).collect();
+    for name in unwanted {
         fields.remove(name);
     }
 }
 
-/// Whether some servers read `name` as a field of the connection or as a length, and we do not.
-fn is_alias(name: &HeaderName) -> bool {
-    let odd = name.as_str().bytes().any(|byte| !byte.is_ascii_alphanumeric() && byte != b'-');
-    odd && CONNECTION_FIELDS
-        .iter()
-        .chain([&CONTENT_LENGTH])
-        .any(|field| headers::folded_eq(name.as_str(), field.as_str()))
+/// Whether some servers read `name` as a field of the connection, or as a length and we do not.
+fn concerns_connection(name: &str) -> bool {
+    // The lengths of those names, which few others have.
+    matches!(name.len(), 2 | 7 | 10 | 14 | 16..=19)
+        && (CONNECTION_FIELDS.iter().any(|field| headers::folded_eq(name, field))
+            || (headers::folded_eq(name, CONTENT_LENGTH.as_str()) && name != CONTENT_LENGTH.as_str()))
 }
 
 /// How a message says its body is coded for the connection it came on.

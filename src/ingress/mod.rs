@@ -169,7 +169,7 @@ impl Inbound {
             return Err(Malformed::TransferCoding);
         }
         let host = forwarded::authority(&request)?;
-        let handshake = Handshake::take_from(&mut request)?;
+        let handshake = Handshake::take_from(&mut request, &arrival.request_id)?;
         let (parts, body) = request.into_parts();
         let target = origin_form(&parts.method, &parts.uri)?;
         let mut fields = parts.headers;

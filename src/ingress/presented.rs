@@ -4,6 +4,10 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::headers;
 
+static DATA: HeaderName = HeaderName::from_static("x-amzn-oidc-data");
+static ACCESS_TOKEN: HeaderName = HeaderName::from_static("x-amzn-oidc-accesstoken");
+static IDENTITY: HeaderName = HeaderName::from_static("x-amzn-oidc-identity");
+
 /// A field that may stand once.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub enum Field {
@@ -33,26 +37,16 @@ impl Presented {
     /// An alias such as `x_amzn_oidc_data` is removed and never read as the real one; it still counts as presented.
     #[must_use]
     pub fn take_from(fields: &mut HeaderMap) -> Self {
-        let names: Vec<HeaderName> = fields.keys().filter(|name| headers::is_credential(name)).cloned().collect();
-        let mut presented = Self::default();
-        for name in names {
-            let found = match fields.entry(&name) {
-                http::header::Entry::Occupied(entry) => {
-                    let mut values = entry.remove_entry_mult().1;
-                    match (values.next(), values.next()) {
-                        (Some(value), None) => Field::Once(value),
-                        (None, _) => Field::Absent,
-                        (Some(_), Some(_)) => Field::Repeated,
-                    }
-                }
-                http::header::Entry::Vacant(_) => Field::Absent,
-            };
-            match name.as_str() {
-                "x-amzn-oidc-data" => presented.data = found,
-                "x-amzn-oidc-accesstoken" => presented.access_token = found,
-                "x-amzn-oidc-identity" => presented.identity = found,
-                _ => presented.others += 1,
-            }
+        let mut presented = Self {
+            data: Field::take_from(fields, &DATA),
+            access_token: Field::take_from(fields, &ACCESS_TOKEN),
+            identity: Field::take_from(fields, &IDENTITY),
+            others: 0,
+        };
+        let others: Vec<HeaderName> = fields.keys().filter(|name| headers::is_credential(name)).cloned().collect();
+        for name in others {
+            presented.others += 1;
+            fields.remove(name);
         }
         presented
     }
@@ -68,6 +62,18 @@ impl Presented {
     pub fn is_empty(&self) -> bool {
         self.others == 0
             && [&self.data, &self.access_token, &self.identity].iter().all(|field| **field == Field::Absent)
+    }
+}
+
+impl Field {
+    fn take_from(fields: &mut HeaderMap, name: &HeaderName) -> Self {
+        // Most requests repeat nothing at all.
+        let is_repeated = fields.len() > fields.keys_len() && fields.get_all(name).iter().nth(1).is_some();
+        match fields.remove(name) {
+            None => Self::Absent,
+            Some(_) if is_repeated => Self::Repeated,
+            Some(value) => Self::Once(value),
+        }
     }
 }
 

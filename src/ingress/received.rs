@@ -62,8 +62,8 @@ impl Received {
 
     /// Keeps `exchange` open until the body has ended, or has been given up.
     #[must_use]
-    pub fn holding(mut self, exchange: Exchange) -> Self {
-        self.exchange = if self.is_end_stream() { None } else { Some(exchange) };
+    pub fn holding(mut self, exchange: &Exchange) -> Self {
+        self.exchange = if self.is_end_stream() { None } else { Some(exchange.clone()) };
         self
     }
 

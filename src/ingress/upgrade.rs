@@ -1,8 +1,8 @@
 //! Whether a request asks for a WebSocket (RFC 6455 §4.1), the only protocol a connection may change to.
 
 use http::{
-    HeaderMap, Method, Request, Version,
-    header::{CONTENT_LENGTH, TRANSFER_ENCODING},
+    HeaderMap, HeaderValue, Method, Request, Version,
+    header::{CONTENT_LENGTH, TRANSFER_ENCODING, UPGRADE},
 };
 use hyper::upgrade::OnUpgrade;
 
@@ -15,12 +15,17 @@ pub enum Handshake {
     /// are answered as plain requests (attack class 6.20).
     None,
     /// A WebSocket, once the application agrees with 101.
-    WebSocket(OnUpgrade),
+    WebSocket {
+        /// The connection it is to have.
+        client: OnUpgrade,
+        /// The name of the request in every log.
+        request_id: HeaderValue,
+    },
 }
 
 impl Handshake {
     /// Takes the connection's future out of `request` where it is a WebSocket handshake.
-    pub(super) fn take_from<B>(request: &mut Request<B>) -> Result<Self, Malformed> {
+    pub(super) fn take_from<B>(request: &mut Request<B>, request_id: &HeaderValue) -> Result<Self, Malformed> {
         if !is_websocket(request.method(), request.version(), request.headers()) {
             return Ok(Self::None);
         }
@@ -31,14 +36,14 @@ impl Handshake {
             // Its body would be the first bytes of the tunnel.
             return Err(Malformed::ContentOnUpgrade);
         }
-        Ok(Self::WebSocket(hyper::upgrade::on(request)))
+        Ok(Self::WebSocket { client: hyper::upgrade::on(request), request_id: request_id.clone() })
     }
 }
 
 fn is_websocket(method: &Method, version: Version, fields: &HeaderMap) -> bool {
     *method == Method::GET
         && version == Version::HTTP_11
-        && super::caller::text(fields, "upgrade").is_some_and(|protocol| protocol.eq_ignore_ascii_case("websocket"))
+        && super::caller::text(fields, &UPGRADE).is_some_and(|protocol| protocol.eq_ignore_ascii_case("websocket"))
         && hop_by_hop::connection_options(fields).any(|option| option.eq_ignore_ascii_case(b"upgrade"))
 }
 
@@ -51,8 +56,8 @@ mod tests {
         for (name, value) in fields {
             request = request.header(*name, *value);
         }
-        let handshake = Handshake::take_from(&mut request.body(()).unwrap())?;
-        Ok(matches!(handshake, Handshake::WebSocket(_)))
+        let handshake = Handshake::take_from(&mut request.body(()).unwrap(), &HeaderValue::from_static("1"))?;
+        Ok(matches!(handshake, Handshake::WebSocket { .. }))
     }
 
     #[test]

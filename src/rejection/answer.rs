@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use http::{
-    HeaderMap, HeaderValue, Response, StatusCode, Version,
+    HeaderMap, HeaderValue, Response, StatusCode, Uri, Version,
     header::{
         ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ALLOW,
         CACHE_CONTROL, CONNECTION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, LOCATION, ORIGIN, RETRY_AFTER, VARY,
@@ -27,9 +27,9 @@ pub struct Petitioner {
     pub caller: Caller,
     safety: Safety,
     origin: Option<HeaderValue>,
-    /// Lower-cased, without a port: a load balancer may append one.
-    host: Option<String>,
-    path: String,
+    /// As it stands in `Host`.
+    host: Option<HeaderValue>,
+    target: Uri,
     request_id: HeaderValue,
     version: Version,
 }
@@ -39,17 +39,22 @@ impl Petitioner {
     #[must_use]
     pub fn of<B>(request: &http::Request<B>, request_id: HeaderValue) -> Self {
         let fields = request.headers();
-        let authority = request.uri().authority().map(http::uri::Authority::as_str);
-        let host = fields.get(HOST).and_then(|host| host.to_str().ok()).or(authority);
         Self {
             caller: Caller::of(fields),
             safety: Safety::of(request.method()),
             origin: only_origin(fields).cloned(),
-            host: host.and_then(split_port).map(|(host, _)| host),
-            path: request.uri().path().to_owned(),
+            host: fields.get(HOST).cloned(),
+            target: request.uri().clone(),
             request_id,
             version: request.version(),
         }
+    }
+
+    /// Lower-cased, without a port: a load balancer may append one.
+    fn host(&self) -> Option<String> {
+        let named = self.host.as_ref().and_then(|host| host.to_str().ok());
+        let authority = named.or_else(|| self.target.authority().map(http::uri::Authority::as_str))?;
+        split_port(authority).map(|(host, _)| host)
     }
 }
 
@@ -119,8 +124,8 @@ impl Refusals {
         if !matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
             return None;
         }
-        let same_host = host.as_ref().is_none_or(|host| petitioner.host.as_ref() == Some(host));
-        if same_host && petitioner.path == *path {
+        let same_host = host.as_ref().is_none_or(|host| petitioner.host().as_ref() == Some(host));
+        if same_host && petitioner.target.path() == path {
             return None;
         }
         let mut response = Response::new(Bytes::new());

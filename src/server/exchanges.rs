@@ -7,23 +7,42 @@ use std::{
     pin::Pin,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
     task::{Context, Poll},
+    time::Duration,
 };
 
 use http_body::{Body, Frame, SizeHint};
-use tokio::sync::Notify;
+use tokio::{sync::Notify, time::Instant};
 
 /// The exchanges of one connection.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Exchanges {
+    /// When the connection began.
+    since: Instant,
+    /// When the last one ended, in milliseconds after that.
+    ended: AtomicU64,
     begun: AtomicUsize,
     /// How many [`Exchange`]s there are: more than one of each exchange.
     held: AtomicUsize,
     upgraded: AtomicBool,
     over: AtomicBool,
     first: Notify,
+}
+
+impl Default for Exchanges {
+    fn default() -> Self {
+        Self {
+            since: Instant::now(),
+            ended: AtomicU64::new(0),
+            begun: AtomicUsize::new(0),
+            held: AtomicUsize::new(0),
+            upgraded: AtomicBool::new(false),
+            over: AtomicBool::new(false),
+            first: Notify::new(),
+        }
+    }
 }
 
 impl Exchanges {
@@ -40,9 +59,17 @@ impl Exchanges {
         self.begun.load(Ordering::Relaxed)
     }
 
+    /// Since when none has been open; `None` while one is.
+    pub(super) fn idle_since(&self) -> Option<Instant> {
+        if self.is_open() {
+            return None;
+        }
+        Some(self.since + Duration::from_millis(self.ended.load(Ordering::Acquire)))
+    }
+
     /// Whether one is open.
     pub(super) fn is_open(&self) -> bool {
-        self.held.load(Ordering::Relaxed) > 0
+        self.held.load(Ordering::Acquire) > 0
     }
 
     /// Completes when the first has begun. For one who waits.
@@ -90,7 +117,10 @@ impl Clone for Exchange {
 
 impl Drop for Exchange {
     fn drop(&mut self) {
-        self.0.held.fetch_sub(1, Ordering::Relaxed);
+        // Before it is seen to have ended.
+        let after = u64::try_from(self.0.since.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.0.ended.store(after, Ordering::Release);
+        self.0.held.fetch_sub(1, Ordering::Release);
     }
 }
 

@@ -1,6 +1,5 @@
 //! Step 1: accept. One task per connection, HTTP/1.1 and HTTP/2 by prior knowledge, each within its limits.
 
-mod alarm;
 mod allowance;
 mod drain;
 mod exchanges;
@@ -9,10 +8,21 @@ mod listener;
 mod places;
 mod protocols;
 mod reading;
+mod stall;
 mod watched;
 
-use std::{convert::Infallible, future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    future::{Future, poll_fn},
+    io,
+    net::SocketAddr,
+    pin::pin,
+    sync::Arc,
+    task::Poll,
+    time::Duration,
+};
 
+use futures_util::FutureExt;
 use http::{HeaderValue, Request, Response, StatusCode, Version, header::CONNECTION};
 use http_body::Body;
 use hyper::{body::Incoming, service::service_fn};
@@ -56,12 +66,12 @@ pub trait Answer: Send + Sync + 'static {
     /// The body of its answers.
     type Body: Body<Data = bytes::Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + Unpin + 'static;
 
-    /// Answers one request.
+    /// Answers one request. The future is kept in memory for as long as its connection is open: it should be small.
     fn answer(
-        &self,
+        self: Arc<Self>,
         request: Request<Received>,
         connection: Connection,
-    ) -> impl Future<Output = Response<Self::Body>> + Send;
+    ) -> impl Future<Output = Response<Self::Body>> + Send + 'static;
 }
 
 /// How the connections of a listener are treated.
@@ -80,7 +90,7 @@ pub struct Terms {
 }
 
 /// One listener and its connections.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Server {
     terms: Terms,
     /// For the connections there is room for, and for the others.
@@ -90,7 +100,7 @@ pub struct Server {
     ends: Ends,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 struct Builders {
     enough: auto::Builder<TaskExecutor>,
     none: auto::Builder<TaskExecutor>,
@@ -110,17 +120,17 @@ impl Server {
     /// HTTP/1.1 also when idle, or when a request head is not complete, for so long. On HTTP/2 that is the interval of
     /// pings: a connection stays while its peer answers them.
     #[must_use]
-    pub fn new(terms: &Terms, connections: TaskTracker, ends: Ends) -> Self {
+    pub fn new(terms: &Terms, connections: TaskTracker, ends: Ends) -> Arc<Self> {
         let executor = TaskExecutor::new(connections.clone(), ends.cut.clone());
         let enough = protocols::builder(terms, executor);
         let mut none = enough.clone();
         none.http1().keep_alive(false);
         let places = Places::new(terms.limits.connections, Arc::clone(&terms.metrics));
-        Self { terms: terms.clone(), builders: Builders { enough, none }, places, connections, ends }
+        Arc::new(Self { terms: terms.clone(), builders: Builders { enough, none }, places, connections, ends })
     }
 
     /// Accepts until told to stop.
-    pub async fn serve<A: Answer>(&self, listener: TcpListener, answer: Arc<A>) {
+    pub async fn serve<A: Answer>(self: Arc<Self>, listener: TcpListener, answer: Arc<A>) {
         let Ok(local) = listener.local_addr() else { return };
         let mut exhausted: Option<Instant> = None;
         loop {
@@ -136,7 +146,7 @@ impl Server {
                     }
                     let ends = (peer, stream.local_addr().unwrap_or(local));
                     let seat = self.places.seat(place);
-                    self.connections.spawn(self.clone().connection(stream, ends, seat, Arc::clone(&answer)));
+                    self.connections.spawn(Arc::clone(&self).connection(stream, ends, seat, Arc::clone(&answer)));
                 }
                 Err(error) if is_about_one_connection(&error) => debug!(error = %error, "connection lost in the queue"),
                 Err(error) => {
@@ -151,7 +161,7 @@ impl Server {
     }
 
     async fn connection<A: Answer, S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
-        self,
+        self: Arc<Self>,
         stream: S,
         (peer, local): (SocketAddr, SocketAddr),
         seat: Seat,
@@ -163,7 +173,8 @@ impl Server {
             Room::None => &self.builders.none,
         };
         let exchanges = Arc::new(Exchanges::default());
-        let watch = Watch { peer, limits: self.terms.limits, metrics: Arc::clone(&self.terms.metrics) };
+        let Terms { keep_alive_timeout, limits, .. } = self.terms;
+        let watch = Watch { peer, limits, keep_alive_timeout, metrics: Arc::clone(&self.terms.metrics) };
         let stream = TokioIo::new(Watched::new(stream, Arc::clone(&exchanges), watch, seat));
         let begun = Begun {
             exchanges: Arc::clone(&exchanges),
@@ -172,8 +183,9 @@ impl Server {
         };
         let service = service_fn(move |request| exchange(&answer, request, Connection { peer, local, room }, &begun));
         let connection = builder.serve_connection_with_upgrades(stream, service);
-        let mut connection = std::pin::pin!(connection);
+        let mut connection = pin!(connection);
         let ended = tokio::select! {
+            biased;
             ended = connection.as_mut() => ended,
             () = silence(&exchanges, HASTE), if room == Room::None => return debug!(client.addr = %peer, "no request came"),
             () = self.leave_taking(room, &exchanges) => {
@@ -198,6 +210,7 @@ impl Server {
         let stop = self.ends.stop_accepting.cancelled();
         match room {
             Room::Enough => tokio::select! {
+                biased;
                 () = stop => {}
                 () = silence(exchanges, self.terms.keep_alive_timeout) => {}
             },
@@ -235,12 +248,12 @@ fn exchange<A: Answer>(
     connection: Connection,
     begun: &Begun,
 ) -> impl Future<Output = Result<Response<Answered<A::Body>>, Infallible>> + use<A> {
-    let (answer, exchanges, stage) = (Arc::clone(answer), Arc::clone(&begun.exchanges), begun.stage.clone());
+    let (exchanges, stage) = (Arc::clone(&begun.exchanges), begun.stage.clone());
     let exchange = exchanges.begin();
     let version = request.version();
-    let request = Received::take(request, &begun.tasks).map(|body| body.holding(exchange.clone()));
-    async move {
-        let mut response = answer.answer(request, connection).await;
+    let request = Received::take(request, &begun.tasks).map(|body| body.holding(&exchange));
+    // Not an `async` block, which would hold the answer's future twice.
+    Arc::clone(answer).answer(request, connection).map(move |mut response| {
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
             exchanges.upgrade();
         } else if version != Version::HTTP_2 && (exchanges.are_over() || stage.phase() == Phase::Draining) {
@@ -252,16 +265,18 @@ fn exchange<A: Answer>(
             *response.version_mut() = version;
         }
         Ok(response.map(|body| Answered::new(body, exchange)))
-    }
+    })
 }
 
 /// Completes where no request has come in `patience`. hyper's own timer begins only when the protocol is known, so a
 /// connection that sends nothing, or `P` alone, would stay for ever.
 async fn silence(exchanges: &Exchanges, patience: Duration) {
-    tokio::time::sleep(patience).await;
-    if exchanges.begun() > 0 {
-        std::future::pending().await
-    }
+    let mut patience = pin!(tokio::time::sleep(patience));
+    poll_fn(|context| {
+        // Whatever the connection waits for, this is asked: most often the answer is known.
+        if exchanges.begun() > 0 { Poll::Pending } else { patience.as_mut().poll(context) }
+    })
+    .await;
 }
 
 /// Errors of `accept` that concern a connection which is gone, not the listener.

@@ -44,8 +44,8 @@ pub(super) fn builder(terms: &Terms, executor: TaskExecutor) -> auto::Builder<Ta
     let mut builder = auto::Builder::new(executor);
     builder
         .http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(keep_alive_timeout)
+        // Heads and idle connections are timed by `watched`, with fewer timers.
+        .header_read_timeout(None)
         .max_headers(heads.fields.saturating_mul(2))
         .max_buf_size(most);
     builder

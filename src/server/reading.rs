@@ -3,27 +3,47 @@
 //!
 //! hyper's own timer for heads is that of idle connections, which must be long; h2 has none, and answers every PING.
 
-use std::{sync::Arc, task::Context};
+use std::{sync::Arc, task::Context, time::Duration};
 
 use tokio::time::Instant;
 
 use super::{
-    alarm::Alarm,
     allowance::Allowance,
     exchanges::Exchanges,
     frames::{Frames, PREFACE},
 };
-use crate::{config::ConnectionLimits, metrics::Limit};
+use crate::{alarm::Alarm, config::ConnectionLimits, metrics::Limit};
+
+/// What becomes of waiting for bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Waiting {
+    /// It goes on.
+    On,
+    /// The connection has been idle for long: it ends as if its client had closed it.
+    Over,
+}
 
 /// The judge of what one connection sends.
 #[derive(Debug)]
 pub(super) struct Reading {
     exchanges: Arc<Exchanges>,
     limits: ConnectionLimits,
+    keep_alive_timeout: Duration,
     protocol: Protocol,
-    /// Until when what has begun must be complete.
-    due: Option<Instant>,
+    head: Head,
+    idle_alarm: Alarm,
     alarm: Alarm,
+}
+
+/// How far a request's head, or a frame, has come.
+#[derive(Debug, Clone, Copy)]
+enum Head {
+    /// None has begun.
+    None,
+    /// It has begun. Most come whole, and nobody looks at the clock for them.
+    Begun,
+    /// It is waited for, and must be complete by then.
+    Due(Instant),
 }
 
 #[derive(Debug)]
@@ -39,9 +59,17 @@ enum Protocol {
 }
 
 impl Reading {
-    pub(super) fn new(exchanges: Arc<Exchanges>, limits: ConnectionLimits) -> Self {
+    pub(super) fn new(exchanges: Arc<Exchanges>, limits: ConnectionLimits, keep_alive_timeout: Duration) -> Self {
         let protocol = Protocol::Unknown { matched: 0 };
-        Self { exchanges, limits, protocol, due: None, alarm: Alarm::default() }
+        Self {
+            exchanges,
+            limits,
+            keep_alive_timeout,
+            protocol,
+            head: Head::None,
+            idle_alarm: Alarm::default(),
+            alarm: Alarm::default(),
+        }
     }
 
     /// Takes note of what came.
@@ -58,7 +86,7 @@ impl Reading {
             } else {
                 let allowance = Allowance::a_minute(self.limits.control_frames);
                 self.protocol = Protocol::Http2 { frames: Frames::default(), complete: 0, allowance };
-                self.due = None;
+                self.head = Head::None;
                 bytes = bytes.get(compared..).unwrap_or_default();
             }
         }
@@ -77,7 +105,7 @@ impl Reading {
                 }
                 let between = frames.is_between();
                 if frames.complete() != std::mem::replace(complete, frames.complete()) || between {
-                    self.due = None;
+                    self.head = Head::None;
                 }
                 if !between {
                     self.begin();
@@ -88,12 +116,33 @@ impl Reading {
     }
 
     /// Takes note that nothing came; the task of `context` is woken when that has lasted too long.
-    pub(super) fn waits(&mut self, context: &mut Context<'_>) -> Result<(), Limit> {
+    pub(super) fn waits(&mut self, context: &mut Context<'_>) -> Result<Waiting, Limit> {
         self.settle();
-        match self.due {
-            Some(due) if self.alarm.rings(due, context) => Err(Limit::HeadTimeout),
-            Some(_) | None => Ok(()),
+        let due = match self.head {
+            Head::None => return Ok(self.idles(context)),
+            // A head that has begun is given no more time than one that has not.
+            Head::Begun => Instant::now() + self.limits.head_timeout.min(self.keep_alive_timeout),
+            Head::Due(due) => due,
+        };
+        self.head = Head::Due(due);
+        if self.alarm.rings(due, context) { Err(Limit::HeadTimeout) } else { Ok(Waiting::On) }
+    }
+
+    /// Whether an HTTP/1.1 connection that has had a request is idle, and has been for long. HTTP/2 has pings.
+    fn idles(&mut self, context: &mut Context<'_>) -> Waiting {
+        match self.protocol {
+            Protocol::Http1 { begun: 1.. } => {}
+            Protocol::Http1 { .. } | Protocol::Http2 { .. } | Protocol::Other | Protocol::Unknown { .. } => {
+                return Waiting::On;
+            }
         }
+        match self.exchanges.idle_since() {
+            // hyper asks for bytes while an exchange is open, and need not ask again when it ends.
+            None => self.idle_alarm.keeps_waking(self.keep_alive_timeout, context),
+            Some(since) if self.idle_alarm.rings(since + self.keep_alive_timeout, context) => return Waiting::Over,
+            Some(_) => {}
+        }
+        Waiting::On
     }
 
     /// Whether a refusal in HTTP/1.1 would be understood.
@@ -101,8 +150,10 @@ impl Reading {
         matches!(self.protocol, Protocol::Http1 { .. })
     }
 
-    fn begin(&mut self) {
-        self.due.get_or_insert_with(|| Instant::now() + self.limits.head_timeout);
+    const fn begin(&mut self) {
+        if let Head::None = self.head {
+            self.head = Head::Begun;
+        }
     }
 
     /// In HTTP/1.1 the exchanges tell whether a head has come to its end.
@@ -111,18 +162,18 @@ impl Reading {
         let now_begun = self.exchanges.begun();
         if *begun != now_begun || self.exchanges.is_open() {
             *begun = now_begun;
-            self.due = None;
+            self.head = Head::None;
         }
         if self.exchanges.is_upgraded() {
             self.protocol = Protocol::Other;
-            self.due = None;
+            self.head = Head::None;
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::{task::Waker, time::Duration};
+    use std::task::Waker;
 
     use super::*;
 
@@ -134,10 +185,12 @@ mod tests {
         write_timeout: Duration::from_secs(10),
     };
 
+    const KEEP_ALIVE: Duration = Duration::from_secs(75);
+
     #[tokio::test(start_paused = true)]
     async fn a_head_that_comes_whole_costs_no_timer() {
         let (exchanges, mut context) = (Arc::default(), Context::from_waker(Waker::noop()));
-        let mut reading = Reading::new(Arc::clone(&exchanges), LIMITS);
+        let mut reading = Reading::new(Arc::clone(&exchanges), LIMITS, KEEP_ALIVE);
         for _ in 0..3 {
             reading.waits(&mut context).unwrap();
             reading.took(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").unwrap();
@@ -154,7 +207,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn frames_that_come_whole_cost_no_timer() {
         let mut context = Context::from_waker(Waker::noop());
-        let mut reading = Reading::new(Arc::default(), LIMITS);
+        let mut reading = Reading::new(Arc::default(), LIMITS, KEEP_ALIVE);
         reading.took(PREFACE).unwrap();
         for _ in 0..30 {
             reading.took(b"\0\0\0\x04\0\0\0\0\0\0\0\x01\x01\x05\0\0\0\x01\x82").unwrap();
@@ -166,7 +219,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_connection_that_was_upgraded_is_not_judged_by_what_it_reads() {
         let (exchanges, mut context) = (Arc::default(), Context::from_waker(Waker::noop()));
-        let mut reading = Reading::new(Arc::clone(&exchanges), LIMITS);
+        let mut reading = Reading::new(Arc::clone(&exchanges), LIMITS, KEEP_ALIVE);
         reading.took(b"GET / HTTP/1.1\r\n\r\n").unwrap();
         drop(exchanges.begin());
         exchanges.upgrade();

@@ -35,7 +35,7 @@ struct Bytewise(usize);
 impl Answer for Bytewise {
     type Body = Full<Bytes>;
 
-    async fn answer(&self, request: Request<Received>, _: Connection) -> Response<Full<Bytes>> {
+    async fn answer(self: Arc<Self>, request: Request<Received>, _: Connection) -> Response<Full<Bytes>> {
         let _content = request.into_body().collect().await;
         Response::new(Full::new(Bytes::from(vec![b'x'; self.0])))
     }
@@ -53,25 +53,25 @@ impl Body for LastWord {
     fn poll_frame(
         mut self: std::pin::Pin<&mut Self>,
         context: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<Option<Result<http_body::Frame<Bytes>, Infallible>>> {
-        let Some(wait) = &mut self.0 else { return std::task::Poll::Ready(None) };
+    ) -> Poll<Option<Result<http_body::Frame<Bytes>, Infallible>>> {
+        let Some(wait) = &mut self.0 else { return Poll::Ready(None) };
         std::task::ready!(wait.as_mut().poll(context));
         self.0 = None;
-        std::task::Poll::Ready(Some(Ok(http_body::Frame::data(Bytes::from_static(b"xxxxx")))))
+        Poll::Ready(Some(Ok(http_body::Frame::data(Bytes::from_static(b"xxxxx")))))
     }
 }
 
 impl Answer for Dwelling {
     type Body = LastWord;
 
-    async fn answer(&self, _: Request<Received>, _: Connection) -> Response<LastWord> {
+    async fn answer(self: Arc<Self>, _: Request<Received>, _: Connection) -> Response<LastWord> {
         Response::new(LastWord(Some(Box::pin(sleep(SECOND * 60)))))
     }
 }
 
 /// A server, the client's end of a connection to it, and what the server counts.
 struct Bench {
-    server: Server,
+    server: Arc<Server>,
     client: DuplexStream,
     metrics: Arc<Metrics>,
     began: Instant,
@@ -117,12 +117,12 @@ impl Bench {
     }
 }
 
-async fn connect(server: &Server, answer: impl Answer) -> DuplexStream {
+async fn connect(server: &Arc<Server>, answer: impl Answer) -> DuplexStream {
     let (client, stream) = duplex(1024);
     let address: SocketAddr = "127.0.0.1:1".parse().unwrap();
     let seat = server.places.seat(server.places.next().await);
     let tasks = server.connections.clone();
-    tasks.spawn(server.clone().connection(stream, (address, address), seat, Arc::new(answer)));
+    tasks.spawn(Arc::clone(server).connection(stream, (address, address), seat, Arc::new(answer)));
     client
 }
 
@@ -219,6 +219,36 @@ async fn an_idle_connection_and_a_long_content_are_no_slow_heads() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_idle_connection_ends_without_a_word_and_every_request_puts_that_off() {
+    let mut bench = Bench::start(Bytewise(5)).await;
+    for _ in 0..3 {
+        bench.send(GET).await;
+        bench.answer().await;
+        sleep(SECOND * 590).await;
+        // An empty line is no request.
+        bench.send("\r\n").await;
+    }
+    // The last request was 590 s ago.
+    assert_eq!(bench.closes().await, (Vec::new(), SECOND * (3 * 590 + 10)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_head_that_begins_just_before_the_end_of_an_idle_connection_has_its_whole_time() {
+    let mut bench = Bench::start(Bytewise(5)).await;
+    bench.send(GET).await;
+    bench.answer().await;
+    sleep(SECOND * 599).await;
+    bench.send("GET / HTTP/1.1\r\nho").await;
+    sleep(SECOND * 9).await;
+    bench.send("st: a\r\n\r\n").await;
+    assert!(bench.answer().await.starts_with("HTTP/1.1 200 OK\r\n"));
+    bench.send("GET").await;
+    let (answer, when) = bench.closes().await;
+    assert!(answer.starts_with(b"HTTP/1.1 408 "), "{:?}", String::from_utf8_lossy(&answer));
+    assert_eq!(when, SECOND * (599 + 9 + 10));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_request_begun_before_its_turn_has_its_time_from_its_turn_on() {
     let mut bench = Bench::start(Dwelling).await;
     bench.send(GET).await;
@@ -241,7 +271,7 @@ struct Hasty;
 impl Answer for Hasty {
     type Body = Full<Bytes>;
 
-    async fn answer(&self, _: Request<Received>, _: Connection) -> Response<Full<Bytes>> {
+    async fn answer(self: Arc<Self>, _: Request<Received>, _: Connection) -> Response<Full<Bytes>> {
         Response::new(Full::new(Bytes::from_static(b"xxxxx")))
     }
 }

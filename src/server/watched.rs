@@ -7,13 +7,19 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
+    time::Duration,
 };
 
 use http::StatusCode;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tracing::debug;
 
-use super::{alarm::Stall, exchanges::Exchanges, places::Seat, reading::Reading};
+use super::{
+    exchanges::Exchanges,
+    places::Seat,
+    reading::{Reading, Waiting},
+    stall::Stall,
+};
 use crate::{
     config::ConnectionLimits,
     metrics::{Limit, Metrics},
@@ -31,6 +37,8 @@ pub(super) struct Watch {
     pub peer: SocketAddr,
     /// The rules.
     pub limits: ConnectionLimits,
+    /// How long it may be idle.
+    pub keep_alive_timeout: Duration,
     /// Where it is counted.
     pub metrics: Arc<Metrics>,
 }
@@ -59,7 +67,7 @@ enum Taken {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Watched<S> {
     pub(super) fn new(stream: S, exchanges: Arc<Exchanges>, watch: Watch, seat: Seat) -> Self {
-        let reading = Reading::new(exchanges, watch.limits);
+        let reading = Reading::new(exchanges, watch.limits, watch.keep_alive_timeout);
         let (writing, flushing) = (Stall::default(), Stall::default());
         Self { stream, watch, reading, writing, flushing, taken: Taken::All, reached: None, _seat: seat }
     }
@@ -131,12 +139,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Watched<S> {
         let before = buffer.filled().len();
         let read = Pin::new(&mut this.stream).poll_read(context, buffer);
         let judged = match &read {
-            Poll::Ready(Ok(())) => this.reading.took(buffer.filled().get(before..).unwrap_or_default()),
-            Poll::Ready(Err(_)) => Ok(()),
+            Poll::Ready(Ok(())) => {
+                this.reading.took(buffer.filled().get(before..).unwrap_or_default()).map(|()| Waiting::On)
+            }
+            Poll::Ready(Err(_)) => Ok(Waiting::On),
             Poll::Pending => this.reading.waits(context),
         };
         match judged {
-            Ok(()) => read,
+            Ok(Waiting::On) => read,
+            // No bytes: the end, to hyper.
+            Ok(Waiting::Over) => Poll::Ready(Ok(())),
             Err(limit) => Poll::Ready(Err(this.stop(limit, context))),
         }
     }

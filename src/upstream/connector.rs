@@ -14,7 +14,10 @@ use tokio::{
 use tokio_util::task::TaskTracker;
 
 use super::{UpstreamError, hearing::Hearing, pool::Connection};
-use crate::config::{self, UpstreamAddress};
+use crate::{
+    alarm::Alarm,
+    config::{self, UpstreamAddress},
+};
 
 /// The most fields an answer may have.
 const MAX_ANSWER_FIELDS: usize = 256;
@@ -78,6 +81,6 @@ impl Connector {
             // How it ends is told to whoever waits for an answer on it.
             let _ended = driver.with_upgrades().await;
         });
-        Ok(connection)
+        Ok(Connection { requests: connection, alarm: Alarm::default() })
     }
 }

@@ -9,7 +9,15 @@ mod pool;
 mod tunnel;
 mod vigil;
 
-use std::{error::Error as _, io, pin::pin, sync::Arc, time::Duration};
+use std::{
+    error::Error as _,
+    future::{Future, poll_fn},
+    io,
+    pin::pin,
+    sync::Arc,
+    task::Poll,
+    time::Duration,
+};
 
 use http::{
     HeaderValue, Method, Request, Response, StatusCode, Version,
@@ -18,7 +26,7 @@ use http::{
 use http_body::Body as _;
 use hyper::body::Incoming;
 use thiserror::Error;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::debug;
 
@@ -137,11 +145,21 @@ impl Upstream {
     /// # use cognito_auth_proxy::{ingress::Inbound, upstream::Upstream};
     /// async fn pass(upstream: &Upstream, inbound: Inbound) { let _ = upstream.forward(inbound).await; }
     /// ```
-    pub async fn forward(&self, permit: Permit, inbound: Inbound) -> Result<Response<AnswerBody>, UpstreamError> {
-        let request_id = inbound.request_id.clone();
+    pub async fn forward(&self, permit: Permit, inbound: Box<Inbound>) -> Result<Response<AnswerBody>, UpstreamError> {
         let tenure = self.tenures.begin(&permit);
-        let (request, handshake) = self.outbound.dress(&permit, inbound, &self.asserter)?;
-        let (mut response, lease) = self.exchange(request, &tenure).await?;
+        let (request, handshake) = self.outbound.dress(&permit, *inbound, &self.asserter)?;
+        let (response, lease) = self.exchange(request, &tenure).await?;
+        self.passed_on(response, lease, handshake, tenure)
+    }
+
+    /// The application's answer as the client gets it.
+    fn passed_on(
+        &self,
+        mut response: Response<Incoming>,
+        lease: Lease,
+        handshake: Handshake,
+        tenure: Tenure,
+    ) -> Result<Response<AnswerBody>, UpstreamError> {
         let application =
             (response.status() == StatusCode::SWITCHING_PROTOCOLS).then(|| hyper::upgrade::on(&mut response));
         // The version is that of one connection (RFC 9110 §6.2). Kept at 1.0, the answer would have no framing of its own.
@@ -150,7 +168,7 @@ impl Upstream {
         hop_by_hop::remove(response.headers_mut());
         self.names.remove_from_response(response.headers_mut());
         match (application, handshake) {
-            (Some(application), Handshake::WebSocket(client)) => {
+            (Some(application), Handshake::WebSocket { client, request_id }) => {
                 let fields = response.headers_mut();
                 fields.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
                 fields.insert(UPGRADE, HeaderValue::from_static("websocket"));
@@ -159,7 +177,7 @@ impl Upstream {
                 Ok(answer::streaming(response, lease.into_tunnel(), tenure))
             }
             (Some(_), Handshake::None) => Err(UpstreamError::UnrequestedUpgrade),
-            (None, Handshake::WebSocket(_) | Handshake::None) => Ok(answer::streaming(response, lease, tenure)),
+            (None, Handshake::WebSocket { .. } | Handshake::None) => Ok(answer::streaming(response, lease, tenure)),
         }
     }
 
@@ -176,21 +194,22 @@ impl Upstream {
         tenure: &Tenure,
     ) -> Result<(Response<Incoming>, Lease), UpstreamError> {
         // A handshake cannot be repeated, so it does not risk a connection that is just being closed.
-        let idle = if request.headers().contains_key(UPGRADE) { None } else { self.pool.take() };
+        let idle = if request.headers().contains_key(UPGRADE) { None } else { self.pool.take(tenure.began()) };
+        // Boxed: most requests find a connection, and none is to make room for opening one.
         let Some(connection) = idle else {
-            return self.exchange_anew(request, tenure).await;
+            return Box::pin(self.exchange_anew(request, tenure)).await;
         };
         let copy = repeatable(&request);
-        match self.send(connection, request, tenure).await {
+        match self.send(connection, request, tenure, tenure.began()).await {
             Ok(answered) => Ok(answered),
             Err(Failure { error, unsent }) => match (unsent, copy) {
                 (Some(request), _) => {
                     debug!(error = %error, "idle connection was closed, request not sent on it");
-                    self.exchange_anew(*request, tenure).await
+                    Box::pin(self.exchange_anew(*request, tenure)).await
                 }
                 (None, Some(request)) if error.is_broken_connection() => {
                     debug!(error = %error, "idle connection was closed, safe request repeated");
-                    self.exchange_anew(request, tenure).await
+                    Box::pin(self.exchange_anew(*request, tenure)).await
                 }
                 (None, Some(_) | None) => Err(error),
             },
@@ -203,7 +222,7 @@ impl Upstream {
         tenure: &Tenure,
     ) -> Result<(Response<Incoming>, Lease), UpstreamError> {
         let connection = self.connector.connect().await?;
-        self.send(connection, request, tenure).await.map_err(|failure| failure.error)
+        self.send(connection, request, tenure, Instant::now()).await.map_err(|failure| failure.error)
     }
 
     #[expect(clippy::disallowed_methods, reason = "the one place that talks to the application")]
@@ -212,20 +231,27 @@ impl Upstream {
         mut connection: Connection,
         request: Request<RequestBody>,
         tenure: &Tenure,
+        now: Instant,
     ) -> Result<(Response<Incoming>, Lease), Failure> {
         let progress = request.body().progress();
         let method = request.method().clone();
-        let mut answer = pin!(connection.try_send_request(request));
-        let mut deadline = Instant::now() + self.response_timeout;
-        let answered = loop {
-            let answered = timeout_at(deadline, answer.as_mut()).await;
-            // An upload takes its time; the application's begins when it has what there is. But it takes no more than a
-            // stream may, or one that drips would hold its connection for ever, whatever becomes of its user.
-            match progress.as_ref().map(|progress| progress.last_moved() + self.response_timeout) {
-                Some(later) if answered.is_err() && later > deadline && tenure.goes_on() => deadline = later,
-                Some(_) | None => break answered,
+        let mut deadline = now + self.response_timeout;
+        let mut answer = pin!(connection.requests.try_send_request(request));
+        let answered = poll_fn(|context| {
+            if let Poll::Ready(answered) = answer.as_mut().poll(context) {
+                return Poll::Ready(Ok(answered));
             }
-        };
+            while connection.alarm.rings(deadline, context) {
+                // An upload takes its time; the application's begins when it has what there is. But it takes no more than a
+                // stream may, or one that drips would hold its connection for ever, whatever becomes of its user.
+                match progress.as_ref().map(|progress| progress.last_moved() + self.response_timeout) {
+                    Some(later) if later > deadline && tenure.goes_on() => deadline = later,
+                    Some(_) | None => return Poll::Ready(Err(Late)),
+                }
+            }
+            Poll::Pending
+        })
+        .await;
         match answered {
             Ok(Ok(response)) if may_be_followed(&method, &response) => Ok((response, Lease::Ended)),
             Ok(Ok(response)) => Ok((response, Lease::Lent(connection, Arc::clone(&self.pool)))),
@@ -240,7 +266,7 @@ impl Upstream {
                 };
                 Err(Failure { error, unsent })
             }
-            Err(_) => Err(Failure { error: UpstreamError::ResponseTimeout, unsent: None }),
+            Err(Late) => Err(Failure { error: UpstreamError::ResponseTimeout, unsent: None }),
         }
     }
 }
@@ -283,6 +309,9 @@ fn content_error(error: hyper::Error) -> BodyError {
     }
 }
 
+/// No answer has begun in time.
+struct Late;
+
 /// A failed attempt, and the request where not a byte of it was written.
 #[derive(Debug)]
 struct Failure {
@@ -292,7 +321,7 @@ struct Failure {
 
 /// A copy of a request that may be sent twice: RFC 9110 §9.2.2 allows it for safe methods, and there is no body that
 /// would be half gone.
-fn repeatable(request: &Request<RequestBody>) -> Option<Request<RequestBody>> {
+fn repeatable(request: &Request<RequestBody>) -> Option<Box<Request<RequestBody>>> {
     let safe = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
     if !safe || !request.body().is_end_stream() {
         return None;
@@ -301,5 +330,5 @@ fn repeatable(request: &Request<RequestBody>) -> Option<Request<RequestBody>> {
     *copy.method_mut() = request.method().clone();
     *copy.uri_mut() = request.uri().clone();
     copy.headers_mut().clone_from(request.headers());
-    Some(copy)
+    Some(Box::new(copy))
 }

@@ -53,7 +53,7 @@ impl Outbound {
         };
         fields.insert(HOST, host);
         fields.insert(&crate::ingress::REQUEST_ID, request_id);
-        if let Handshake::WebSocket(_) = &handshake {
+        if let Handshake::WebSocket { .. } = &handshake {
             fields.insert(http::header::CONNECTION, HeaderValue::from_static("Upgrade"));
             fields.insert(http::header::UPGRADE, HeaderValue::from_static("websocket"));
         }

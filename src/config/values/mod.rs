@@ -13,7 +13,7 @@ use thiserror::Error;
 pub use aws::{AlbArn, ClientId, UserPoolId};
 pub use email::{DomainName, EmailAddress};
 pub use keys_url::KeysUrl;
-pub use origin::{Origin, split_port};
+pub use origin::{Origin, split_authority, split_port};
 pub use path_prefix::PathPrefix;
 pub use redirect_url::RedirectUrl;
 pub use upstream_address::UpstreamAddress;

@@ -55,6 +55,12 @@ impl Origin {
 /// Splits `host[:port]` into the lower-cased host (IPv6 in brackets) and the port, `None` where it is neither.
 #[must_use]
 pub fn split_port(authority: &str) -> Option<(String, Option<u16>)> {
+    split_authority(authority).map(|(host, port)| (host.to_ascii_lowercase(), port))
+}
+
+/// The same with the host as it is written.
+#[must_use]
+pub fn split_authority(authority: &str) -> Option<(&str, Option<u16>)> {
     let (host, port) = match authority.rsplit_once(':') {
         Some((host, port)) if !port.contains(']') => {
             let digits = !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit());
@@ -66,7 +72,7 @@ pub fn split_port(authority: &str) -> Option<(String, Option<u16>)> {
         Some(inner) => inner.strip_suffix(']').is_some_and(|ip| std::net::Ipv6Addr::from_str(ip).is_ok()),
         None => !host.is_empty() && host.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_')),
     };
-    valid.then(|| (host.to_ascii_lowercase(), port))
+    valid.then_some((host, port))
 }
 
 #[cfg(test)]

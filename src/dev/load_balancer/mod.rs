@@ -239,7 +239,7 @@ fn own(response: Response<Bytes>) -> Response<Content> {
 impl Answer for LoadBalancer {
     type Body = Content;
 
-    async fn answer(&self, request: Request<Received>, connection: Connection) -> Response<Content> {
+    async fn answer(self: Arc<Self>, request: Request<Received>, connection: Connection) -> Response<Content> {
         self.respond(request, connection).await
     }
 }

@@ -1,33 +1,13 @@
-//! A timer that costs nothing until somebody has to wait.
+//! How long something has been pending without a bit of progress.
 
 use std::{
-    future::Future,
-    pin::Pin,
     task::{Context, Poll},
     time::Duration,
 };
 
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::Instant;
 
-/// Wakes the task that waits for a moment. Made when it is first needed, used again after.
-#[derive(Debug, Default)]
-pub(super) struct Alarm(Option<Pin<Box<Sleep>>>);
-
-impl Alarm {
-    /// Whether `moment` has come; if not, the task of `context` is woken then.
-    pub(super) fn rings(&mut self, moment: Instant, context: &mut Context<'_>) -> bool {
-        let sleep = self.0.get_or_insert_with(|| Box::pin(sleep_until(moment)));
-        if sleep.deadline() != moment {
-            sleep.as_mut().reset(moment);
-        }
-        sleep.as_mut().poll(context).is_ready()
-    }
-
-    #[cfg(test)]
-    pub(super) const fn was_made(&self) -> bool {
-        self.0.is_some()
-    }
-}
+use crate::alarm::Alarm;
 
 /// How long something has been pending without a bit of progress.
 #[derive(Debug, Default)]
