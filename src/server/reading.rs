@@ -125,7 +125,11 @@ impl Reading {
             Head::Due(due) => due,
         };
         self.head = Head::Due(due);
-        if self.alarm.rings(due, context) { Err(Limit::HeadTimeout) } else { Ok(Waiting::On) }
+        match self.alarm.rings(due, context) {
+            false => Ok(Waiting::On),
+            true if self.keep_alive_timeout < self.limits.head_timeout => Ok(Waiting::Over),
+            true => Err(Limit::HeadTimeout),
+        }
     }
 
     /// Whether an HTTP/1.1 connection that has had a request is idle, and has been for long. HTTP/2 has pings.
