@@ -147,7 +147,7 @@ impl Upstream {
     /// ```
     pub async fn forward(&self, permit: Permit, inbound: Box<Inbound>) -> Result<Response<AnswerBody>, UpstreamError> {
         let tenure = self.tenures.begin(&permit);
-        let (request, handshake) = self.outbound.dress(&permit, *inbound, &self.asserter)?;
+        let (request, handshake) = self.outbound.dress(&permit, inbound, &self.asserter)?;
         let (response, lease) = self.exchange(request, &tenure).await?;
         self.passed_on(response, lease, handshake, tenure)
     }
@@ -190,7 +190,7 @@ impl Upstream {
     /// have acted upon is sent once more on a new one.
     async fn exchange(
         &self,
-        request: Request<RequestBody>,
+        request: Box<Request<RequestBody>>,
         tenure: &Tenure,
     ) -> Result<(Response<Incoming>, Lease), UpstreamError> {
         // A handshake cannot be repeated, so it does not risk a connection that is just being closed.
@@ -205,11 +205,11 @@ impl Upstream {
             Err(Failure { error, unsent }) => match (unsent, copy) {
                 (Some(request), _) => {
                     debug!(error = %error, "idle connection was closed, request not sent on it");
-                    Box::pin(self.exchange_anew(*request, tenure)).await
+                    Box::pin(self.exchange_anew(request, tenure)).await
                 }
                 (None, Some(request)) if error.is_broken_connection() => {
                     debug!(error = %error, "idle connection was closed, safe request repeated");
-                    Box::pin(self.exchange_anew(*request, tenure)).await
+                    Box::pin(self.exchange_anew(request, tenure)).await
                 }
                 (None, Some(_) | None) => Err(error),
             },
@@ -218,7 +218,7 @@ impl Upstream {
 
     async fn exchange_anew(
         &self,
-        request: Request<RequestBody>,
+        request: Box<Request<RequestBody>>,
         tenure: &Tenure,
     ) -> Result<(Response<Incoming>, Lease), UpstreamError> {
         let connection = self.connector.connect().await?;
@@ -229,14 +229,14 @@ impl Upstream {
     async fn send(
         &self,
         mut connection: Connection,
-        request: Request<RequestBody>,
+        request: Box<Request<RequestBody>>,
         tenure: &Tenure,
         now: Instant,
     ) -> Result<(Response<Incoming>, Lease), Failure> {
         let progress = request.body().progress();
         let method = request.method().clone();
         let mut deadline = now + self.response_timeout;
-        let mut answer = pin!(connection.requests.try_send_request(request));
+        let mut answer = pin!(connection.requests.try_send_request(*request));
         let answered = poll_fn(|context| {
             if let Poll::Ready(answered) = answer.as_mut().poll(context) {
                 return Poll::Ready(Ok(answered));

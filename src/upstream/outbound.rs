@@ -41,10 +41,10 @@ impl Outbound {
     pub(super) fn dress(
         &self,
         permit: &Permit,
-        inbound: Inbound,
+        inbound: Box<Inbound>,
         asserter: &Asserter,
-    ) -> Result<(Request<RequestBody>, Handshake), UpstreamError> {
-        let Inbound { head, body, presented, forwarded, handshake, request_id, .. } = inbound;
+    ) -> Result<(Box<Request<RequestBody>>, Handshake), UpstreamError> {
+        let Inbound { head, body, presented, forwarded, handshake, request_id, .. } = *inbound;
         let mut fields = head.fields;
         forwarded.set(&mut fields, &head.host);
         let host = match &self.host {
@@ -69,7 +69,7 @@ impl Outbound {
                 fields.insert(asserter.header(), statement);
             }
         }
-        let mut request = Request::new(body);
+        let mut request = Box::new(Request::new(body));
         *request.method_mut() = head.method;
         *request.uri_mut() = head.target;
         *request.headers_mut() = fields;
