@@ -1,25 +1,16 @@
-//! The line itself: encoded at once where the log holds JSON, an event like all others where people read it.
+//! What a line says and where it goes: encoded at once where the log holds JSON, an event like all others elsewhere.
 //!
-//! Both have the same names, the same order and the same values (`docs/logs.md`). An event's way to JSON, field by field
-//! through `tracing`, costs ten times as much.
+//! Both have the same names, the same order and the same values (`docs/logs.md`).
 
-use std::{cell::RefCell, net::IpAddr};
+use std::{cell::RefCell, net::IpAddr, time::Duration};
 
-use serde::{Serialize, Serializer};
 use tracing::info;
 
-use crate::{
-    authoriser::Grant,
-    telemetry::{Sink, Timestamp},
-};
+use super::encoder::Encoder;
+use crate::{authoriser::Grant, telemetry::Sink};
 
 /// What filters know the lines by.
 const TARGET: &str = "cognito_auth_proxy::access";
-
-const MESSAGE: &str = "request";
-
-/// What an encoder keeps of its buffer, in bytes. A line has about 450; what a client can make of it, 4 KiB.
-const KEPT: usize = 8 * 1024;
 
 /// Where lines go.
 #[derive(Debug, Clone, Copy)]
@@ -44,55 +35,64 @@ impl Lines {
 }
 
 /// One request. What is `None` is not in the line.
-#[derive(Debug, Serialize)]
+#[derive(Debug)]
 pub(super) struct Line<'a> {
     pub(super) request_id: &'a str,
     pub(super) method: &'a str,
     pub(super) path: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) status: Option<u16>,
     pub(super) decision: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) reason: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "as_text")]
     pub(super) granted_by: Option<&'a Grant>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) subject: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) email: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) client: Option<IpAddr>,
     pub(super) end: &'static str,
     pub(super) bytes_out: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) head_ms: Option<f64>,
-    pub(super) duration_ms: f64,
+    pub(super) head_ms: Option<Milliseconds>,
+    pub(super) duration_ms: Milliseconds,
 }
 
-/// A line with what every line of the log has.
-#[derive(Serialize)]
-struct Whole<'a> {
-    timestamp: &'a str,
-    level: &'static str,
-    message: &'static str,
-    #[serde(flatten)]
-    line: &'a Line<'a>,
-    target: &'static str,
+/// A time in milliseconds with three places.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Milliseconds {
+    pub(super) microseconds: u64,
+}
+
+impl From<Duration> for Milliseconds {
+    fn from(time: Duration) -> Self {
+        let rounded = time.saturating_add(Duration::from_nanos(500)).as_micros();
+        Self { microseconds: u64::try_from(rounded).unwrap_or(u64::MAX) }
+    }
+}
+
+impl Milliseconds {
+    #[expect(clippy::cast_precision_loss, reason = "exact up to a hundred years")]
+    fn number(self) -> f64 {
+        self.microseconds as f64 / 1e3
+    }
 }
 
 impl Line<'_> {
     /// Writes it where lines go.
     pub(super) fn write(&self, lines: Lines) {
         match lines {
-            Lines::Encoded(sink) => {
-                ENCODER.with_borrow_mut(|encoder| sink.append(encoder.encode(self)));
-            }
+            Lines::Encoded(sink) => self.encode(sink),
             Lines::Events => self.event(),
             Lines::Off => {}
         }
     }
 
-    fn event(&self) {
+    fn encode(&self, sink: &Sink) {
+        let encoded = ENCODER
+            .try_with(|encoder| encoder.try_borrow_mut().map(|mut encoder| sink.append(encoder.encode(self))).is_ok());
+        if encoded != Ok(true) {
+            // The thread ends, and a request that was still open with it.
+            sink.append(Encoder::default().encode(self));
+        }
+    }
+
+    pub(super) fn event(&self) {
         info!(
             target: TARGET,
             request_id = self.request_id,
@@ -107,161 +107,14 @@ impl Line<'_> {
             client = self.client.map(tracing::field::display),
             end = self.end,
             bytes_out = self.bytes_out,
-            head_ms = self.head_ms,
-            duration_ms = self.duration_ms,
-            "{MESSAGE}"
+            head_ms = self.head_ms.map(Milliseconds::number),
+            duration_ms = self.duration_ms.number(),
+            "request"
         );
     }
 }
 
 thread_local! {
+    /// Its memory is used again for every line.
     static ENCODER: RefCell<Encoder> = RefCell::default();
-}
-
-/// One a thread: its memory is used again for every line.
-#[derive(Default)]
-struct Encoder {
-    clock: Timestamp,
-    text: Vec<u8>,
-}
-
-impl Encoder {
-    fn encode(&mut self, line: &Line<'_>) -> &[u8] {
-        self.text.clear();
-        self.text.shrink_to(KEPT);
-        let whole = Whole { timestamp: self.clock.now(), level: "INFO", message: MESSAGE, line, target: TARGET };
-        // Texts and numbers into memory: nothing there that can fail.
-        let _encoded = serde_json::to_writer(&mut self.text, &whole);
-        self.text.push(b'\n');
-        &self.text
-    }
-}
-
-fn as_text<S: Serializer>(grant: &Option<&Grant>, serializer: S) -> Result<S::Ok, S::Error> {
-    match grant {
-        Some(grant) => serializer.collect_str(grant),
-        None => serializer.serialize_none(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::{
-        io,
-        sync::{Arc, Mutex},
-    };
-
-    use proptest::prelude::*;
-    use serde_json::Value;
-
-    use super::*;
-
-    #[derive(Clone, Default)]
-    struct Written(Arc<Mutex<Vec<u8>>>);
-
-    impl io::Write for Written {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.lock().unwrap().extend_from_slice(bytes);
-            Ok(bytes.len())
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-
-    /// The line as the library writes the event, up to the time and after it.
-    fn as_event(line: &Line<'_>) -> String {
-        let written = Written::default();
-        let writer = written.clone();
-        let lines = tracing_subscriber::fmt().with_writer(move || writer.clone());
-        let lines = lines.json().flatten_event(true).with_current_span(false).with_span_list(false);
-        tracing::subscriber::with_default(lines.finish(), || line.event());
-        let text = written.0.lock().unwrap().clone();
-        String::from_utf8(text).unwrap()
-    }
-
-    /// Everything but what the clock says.
-    fn untimed(line: &str) -> (&str, &str) {
-        let digits = "{\"timestamp\":\"".len()..;
-        let rest = &line[digits][..];
-        let (_, after) = rest.split_once('"').unwrap();
-        (&line[..line.len() - rest.len()], after)
-    }
-
-    fn assert_same(line: &Line<'_>) {
-        let (event, encoded) = (as_event(line), Encoder::default().encode(line).to_vec());
-        let encoded = String::from_utf8(encoded).unwrap();
-        assert_eq!(untimed(&encoded), untimed(&event));
-        assert_eq!(encoded.matches('\n').count(), 1);
-        assert!(encoded.ends_with("}\n"));
-    }
-
-    const LEAST: Line<'static> = Line {
-        request_id: "",
-        method: "GET",
-        path: "/",
-        status: None,
-        decision: "undecided",
-        reason: None,
-        granted_by: None,
-        subject: None,
-        email: None,
-        client: None,
-        end: "aborted",
-        bytes_out: 0,
-        head_ms: None,
-        duration_ms: 0.0,
-    };
-
-    #[test]
-    fn a_line_that_says_least_is_the_one_its_event_makes() {
-        assert_same(&LEAST);
-    }
-
-    #[test]
-    fn the_memory_of_a_long_line_is_given_back_with_the_next() {
-        let mut encoder = Encoder::default();
-        let path = "\u{1}".repeat(100_000);
-        assert!(encoder.encode(&Line { path: &path, ..LEAST }).len() > 600_000);
-        encoder.encode(&LEAST);
-        assert!(encoder.text.capacity() < 2 * KEPT);
-    }
-
-    #[test]
-    fn the_time_of_a_line_is_of_that_line() {
-        let mut encoder = Encoder::default();
-        let mut time = || {
-            let line: Value = serde_json::from_slice(encoder.encode(&LEAST)).unwrap();
-            line["timestamp"].as_str().unwrap().to_owned()
-        };
-        let (first, second) = (time(), time());
-        assert!(first < second || first == second, "{first} {second}");
-        assert_eq!(first.len(), "2026-11-23T02:58:27.123456Z".len());
-    }
-
-    proptest! {
-        #[test]
-        fn every_line_is_the_one_its_event_makes(
-            (request_id, path, subject, email) in (".*", ".*", ".*", proptest::option::of(".*")),
-            (group, status, bytes_out) in (".*", any::<Option<u16>>(), any::<u64>()),
-            (client, head, duration) in (any::<IpAddr>(), any::<Option<u32>>(), any::<u32>()),
-        ) {
-            let grants = [Grant::Group(group.as_str().into()), Grant::AdminUser];
-            assert_same(&Line {
-                request_id: &request_id,
-                path: &path,
-                status,
-                reason: Some("not_allowed"),
-                granted_by: Some(&Grant::All(grants.into())),
-                subject: Some(&subject),
-                email: email.as_deref(),
-                client: Some(client),
-                bytes_out,
-                head_ms: head.map(|head| f64::from(head) / 1e3),
-                duration_ms: f64::from(duration) / 1e3,
-                ..LEAST
-            });
-        }
-    }
 }

@@ -3,9 +3,10 @@
 //! The line is written when the last byte of the answer has gone, or when the client left. It names the subject, never
 //! a token, a cookie, a query string; an e-mail address only where that is switched on.
 
+mod encoder;
 mod line;
 
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{net::IpAddr, sync::Arc};
 
 use http::{HeaderValue, Method, StatusCode, Uri};
 use tokio::time::Instant;
@@ -209,8 +210,8 @@ impl Record {
             client: self.client,
             end: self.end.name(),
             bytes_out: self.bytes_out,
-            head_ms: self.head.map(|(_, at)| milliseconds(at.saturating_duration_since(self.began))),
-            duration_ms: milliseconds(self.began.elapsed()),
+            head_ms: self.head.map(|(_, at)| at.saturating_duration_since(self.began).into()),
+            duration_ms: self.began.elapsed().into(),
         }
     }
 }
@@ -224,11 +225,6 @@ impl End {
             Self::UpstreamFailed => "upstream_failed",
         }
     }
-}
-
-/// Milliseconds with three places.
-fn milliseconds(time: Duration) -> f64 {
-    (time.as_secs_f64() * 1e6).round() / 1e3
 }
 
 fn shortened(text: &str, longest: usize) -> &str {

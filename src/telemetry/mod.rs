@@ -59,7 +59,7 @@ pub enum TelemetryError {
 /// Sends all events of the process to standard output. Once a process.
 ///
 /// # Errors
-/// Where the filter is none, or the log was started before.
+/// Where the filter is none, the operating system gives no thread, or the log was started before.
 pub fn start(logging: &Logging) -> Result<(), TelemetryError> {
     use tracing_subscriber::util::SubscriberInitExt as _;
     let filter = EnvFilter::try_new(&logging.level)?;
@@ -68,7 +68,11 @@ pub fn start(logging: &Logging) -> Result<(), TelemetryError> {
         LogFormat::Auto | LogFormat::Json => Form::Json,
         LogFormat::Pretty => Form::Pretty,
     };
-    let sink = &LOG.get_or_init(|| Log { sink: Sink::default(), form }).sink;
+    // A handle of its own: the library's would keep a lock, and lines, while a write is stuck.
+    let output = File::from(io::stdout().as_fd().try_clone_to_owned()?);
+    let sink = Sink::default();
+    writer::spawn(sink.clone(), output, |_, dropped| warn!(dropped, "log lines dropped"))?;
+    let sink = &LOG.get_or_init(move || Log { sink, form }).sink;
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(move || sink);
     match form {
         Form::Json => {
@@ -76,9 +80,6 @@ pub fn start(logging: &Logging) -> Result<(), TelemetryError> {
         }
         Form::Pretty => lines.with_ansi(io::stdout().is_terminal()).finish().try_init()?,
     }
-    // A handle of its own: the library's would keep a lock, and lines, while a write is stuck.
-    let output = File::from(io::stdout().as_fd().try_clone_to_owned()?);
-    writer::spawn(sink.clone(), output, |_, dropped| warn!(dropped, "log lines dropped"))?;
     Ok(())
 }
 

@@ -79,12 +79,10 @@ fn all<'a>(output: &mut impl Write, mut rest: &'a [u8]) -> Result<(), &'a [u8]> 
         match output.write(rest) {
             Ok(0) => return Err(rest),
             Ok(bytes) => rest = rest.get(bytes..).unwrap_or_default(),
-            Err(error) => match error.kind() {
-                ErrorKind::Interrupted => {}
-                // Whoever shares the output with us may have made it so; it has room again some time.
-                ErrorKind::WouldBlock => thread::sleep(PAUSE),
-                _ => return Err(rest),
-            },
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            // Whoever shares the output with us may have made it so; it has room again some time.
+            Err(error) if error.kind() == ErrorKind::WouldBlock => thread::sleep(PAUSE),
+            Err(_) => return Err(rest),
         }
     }
     Ok(())

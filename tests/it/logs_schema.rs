@@ -6,7 +6,8 @@ use serde_json::Value;
 
 use crate::support::{
     application::Application,
-    client::Wire,
+    client::{Wire, request},
+    eventually,
     process::{Process, Serving},
     proxy::Setup,
     upstream::Upstream,
@@ -101,14 +102,15 @@ async fn a_filter_that_wants_no_access_lines_gets_none_of_them_and_everything_el
         ("cognito_auth_proxy=info", 1, 1),
     ] {
         let upstream = Upstream::start().await;
-        // Where it listens has to be known without its log.
-        let free = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+        // Where it listens has to be known without its log. Not where clients connect from: a connection to a port that is
+        // still free can be given that very port, and meet itself.
+        let free = tokio::net::TcpListener::bind("127.0.0.2:0").await.unwrap().local_addr().unwrap();
         let setup = Setup::new(&upstream).await.set("COGNITO_AUTH_LOG_LEVEL", level);
         let process = Process::start(&["run"], &setup.set("COGNITO_AUTH_LISTEN", &free.to_string()).variables());
         let connected = async || tokio::net::TcpStream::connect(free).await.is_ok();
-        crate::support::eventually("the listener", connected).await;
+        eventually("the listener", connected).await;
         let mut wire = Wire::connect(free).await;
-        wire.send(crate::support::client::request("GET /", &[("Accept", "application/json")])).await;
+        wire.send(request("GET /", &[("Accept", "application/json")])).await;
         assert_eq!(wire.answer().await.status, 401);
         process.signal("TERM");
         let log = process.ended().await.stdout;
@@ -117,6 +119,14 @@ async fn a_filter_that_wants_no_access_lines_gets_none_of_them_and_everything_el
         assert_eq!(count("cognito_auth_proxy::access"), access, "{level}: {log}");
         assert_eq!(usize::from(log.contains("\"message\":\"serving\"")), others, "{level}: {log}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_method_is_logged_up_to_64_bytes() {
+    let upstream = Upstream::start().await;
+    let mut serving = Setup::new(&upstream).await.start_process().await;
+    assert_eq!(serving.send(&format!("{} /", "M".repeat(2000)), &[("Accept", "application/json")]).await.status, 401);
+    assert_eq!(serving.access_line().await["method"], "M".repeat(64));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -131,7 +141,7 @@ async fn lines_for_people_hold_the_same() {
         }
     };
     let mut wire = Wire::connect(address).await;
-    wire.send(crate::support::client::request("GET /a?b", &[("Accept", "application/json")])).await;
+    wire.send(request("GET /a?b", &[("Accept", "application/json")])).await;
     let answer = wire.answer().await;
     process.signal("TERM");
     let log = process.ended().await.stdout;
