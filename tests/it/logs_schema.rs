@@ -35,7 +35,7 @@ fn kind(value: &Value) -> &'static str {
         Value::String(_) => "string",
         Value::Number(number) if number.is_f64() => "number",
         Value::Number(_) => "integer",
-        other => panic!("no type of the table: {other}"),
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => panic!("no type of the table: {value}"),
     }
 }
 
