@@ -27,6 +27,13 @@ fn piped(limit: usize) -> (Sink, BufReader<PipeReader>) {
     (writing_to(output, limit), BufReader::new(reader))
 }
 
+/// What it comes to, in a thread of its own: a test fails where it would hang.
+fn soon<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    let (done, told) = mpsc::channel();
+    thread::spawn(move || done.send(work()));
+    told.recv_timeout(LONG).expect("it neither hangs nor fails")
+}
+
 /// The next line, whole.
 fn line(reader: &mut impl io::BufRead) -> String {
     let mut line = String::new();
@@ -37,10 +44,12 @@ fn line(reader: &mut impl io::BufRead) -> String {
 #[test]
 fn a_line_after_quiet_needs_nobody_to_flush_it() {
     let (sink, mut reader) = piped(1000);
-    for text in ["first", "second"] {
-        sink.append(format!("{text}\n").as_bytes());
-        assert_eq!(line(&mut reader), text);
-    }
+    soon(move || {
+        for text in ["first", "second"] {
+            sink.append(format!("{text}\n").as_bytes());
+            assert_eq!(line(&mut reader), text);
+        }
+    });
 }
 
 #[test]
@@ -53,20 +62,23 @@ fn a_reader_that_takes_nothing_holds_nobody_up_and_every_line_it_misses_is_count
     }
     let counted = sink.dropped().get();
     assert!(counted > LINES / 2, "{counted}");
-    let (mut taken, mut told, mut last) = (0, 0, None);
-    while taken + told < LINES {
-        let line = line(&mut reader);
-        match line.split_once(' ').unwrap() {
-            ("dropped", number) => told += number.parse::<u64>().unwrap(),
-            (_, number) => {
-                assert_eq!(line.len(), 95);
-                taken += 1;
-                let number = number.parse::<u64>().unwrap();
-                assert!(last < Some(number), "{number} after {last:?}");
-                last = Some(number);
+    let (taken, told, mut reader) = soon(move || {
+        let (mut taken, mut told, mut last) = (0, 0, None);
+        while taken + told < LINES {
+            let line = line(&mut reader);
+            match line.split_once(' ').unwrap() {
+                ("dropped", number) => told += number.parse::<u64>().unwrap(),
+                (_, number) => {
+                    assert_eq!(line.len(), 95);
+                    taken += 1;
+                    let number = number.parse::<u64>().unwrap();
+                    assert!(last < Some(number), "{number} after {last:?}");
+                    last = Some(number);
+                }
             }
         }
-    }
+        (taken, told, reader)
+    });
     assert_eq!((taken + told, told), (LINES, counted));
     sink.append(b"room again\n");
     assert_eq!(line(&mut reader), "room again");
@@ -126,7 +138,8 @@ fn whoever_flushes_into_a_pipe_that_nobody_reads_is_let_go() {
     for _ in 0..10_000 {
         sink.append(&[b"x".repeat(79), b"\n".to_vec()].concat());
     }
-    sink.flush(Duration::from_millis(20));
+    let flushing = sink.clone();
+    soon(move || flushing.flush(Duration::from_millis(20)));
     assert_eq!(sink.dropped().get(), 0);
 }
 
