@@ -53,9 +53,12 @@ async fn serve(flags: &Flags, environment: &Environment) -> ExitStatus {
 async fn serve_until_signalled(app: App, signals: &mut Signals) {
     let (first, second) = (CancellationToken::new(), CancellationToken::new());
     let signalled = async {
-        info!(signal = signals.next().await, "stopping");
+        // Waited for outside of the events: what an event holds is not even looked at where `logging.level` wants none.
+        let signal = signals.next().await;
+        info!(signal, "stopping");
         first.cancel();
-        warn!(signal = signals.next().await, "signalled again, closing what is open");
+        let signal = signals.next().await;
+        warn!(signal, "signalled again, closing what is open");
         second.cancel();
         std::future::pending::<()>().await;
     };
