@@ -8,6 +8,8 @@ use prometheus_client::{
     registry::Registry,
 };
 
+use crate::telemetry;
+
 /// The media type of [`Metrics::render`].
 pub const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
@@ -140,6 +142,11 @@ impl Default for Metrics {
         registry.register("connections", "Connections of clients that are open", connections.clone());
         let limits_reached = Family::default();
         registry.register("limits_reached", "How often a limit stopped somebody", limits_reached.clone());
+        registry.register(
+            "log_lines_dropped",
+            "Lines of the log dropped because nobody took them",
+            telemetry::lines_dropped(),
+        );
         let streams_ended = Family::default();
         registry.register("streams_ended", "Streams that the proxy itself ended", streams_ended.clone());
         Self { registry, connections, limits_reached, streams_ended }

@@ -3,7 +3,7 @@
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::{ExitStatus, complain, failed, open_files, refused, signals::Signals};
+use super::{ExitStatus, failed, open_files, refused, signals::Signals};
 use crate::{
     app::App,
     config::{Config, Environment, Flags},
@@ -13,6 +13,7 @@ use crate::{
 /// Loads the configuration, serves, drains.
 #[must_use]
 pub fn execute(flags: &Flags, environment: &Environment) -> ExitStatus {
+    let _last_lines = telemetry::LastLines;
     match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => {
             let status = runtime.block_on(serve(flags, environment));
@@ -34,9 +35,9 @@ async fn serve(flags: &Flags, environment: &Environment) -> ExitStatus {
         Ok(config) => config,
         Err(errors) => return refused(&errors),
     };
+    // The filter was judged with the configuration: what fails here is the operating system.
     if let Err(error) = telemetry::start(&config.logging) {
-        complain(format_args!("error: {error}"));
-        return ExitStatus::Usage;
+        return failed(&error);
     }
     let connections = &mut config.limits.connections.connections;
     *connections = open_files::fitting(open_files::raise(), *connections);
@@ -52,9 +53,12 @@ async fn serve(flags: &Flags, environment: &Environment) -> ExitStatus {
 async fn serve_until_signalled(app: App, signals: &mut Signals) {
     let (first, second) = (CancellationToken::new(), CancellationToken::new());
     let signalled = async {
-        info!(signal = signals.next().await, "stopping");
+        // Waited for outside of the events: what an event holds is not even looked at where `logging.level` wants none.
+        let signal = signals.next().await;
+        info!(signal, "stopping");
         first.cancel();
-        warn!(signal = signals.next().await, "signalled again, closing what is open");
+        let signal = signals.next().await;
+        warn!(signal, "signalled again, closing what is open");
         second.cancel();
         std::future::pending::<()>().await;
     };

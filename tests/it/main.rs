@@ -43,6 +43,8 @@ mod limits_open_files;
 mod limits_requests;
 mod limits_silence;
 mod logs;
+mod logs_output;
+mod logs_schema;
 mod malformed;
 mod pages;
 mod raw_classes;

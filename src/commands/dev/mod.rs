@@ -54,6 +54,7 @@ pub struct Options {
 /// Serves until SIGINT or SIGTERM, then stops everything at once.
 #[must_use]
 pub fn execute(options: &Options, environment: &Environment) -> ExitStatus {
+    let _last_lines = telemetry::LastLines;
     match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => {
             let served = runtime.block_on(serve(options, environment));
@@ -121,7 +122,7 @@ async fn serve(options: &Options, environment: &Environment) -> Result<(), NotSe
     let personas =
         Personas::load(options.personas.as_deref(), Path::new(""), &development.mock_user, &development.rules)
             .map_err(NotServed::usage)?;
-    telemetry::start(&development.config.logging).map_err(NotServed::usage)?;
+    telemetry::start(&development.config.logging)?;
     // Nobody has thousands of connections to a development server, so how many that are is no news.
     let _allowed = open_files::raise();
     let app = App::build_on(listeners, &development.config)?;
@@ -135,6 +136,8 @@ async fn serve(options: &Options, environment: &Environment) -> Result<(), NotSe
         development: &development,
         personas: &personas,
     };
+    // What was logged before stands before.
+    telemetry::flush();
     say(started.render()?);
 
     let (before, after) = (Group::default(), Group::default());

@@ -3,11 +3,14 @@
 //! The line is written when the last byte of the answer has gone, or when the client left. It names the subject, never
 //! a token, a cookie, a query string; an e-mail address only where that is switched on.
 
+mod encoder;
+mod line;
+
 use std::{net::IpAddr, sync::Arc};
 
 use http::{HeaderValue, Method, StatusCode, Uri};
 use tokio::time::Instant;
-use tracing::{debug, info, warn};
+use tracing::{debug, warn};
 
 use crate::{
     authenticator::Profile,
@@ -16,23 +19,31 @@ use crate::{
     ingress::Answering,
     metrics::EndReason,
     rejection::Rejection,
+    telemetry,
 };
+
+use self::line::{Line, Lines};
 
 /// The longest path that is logged whole, in bytes.
 const LONGEST_PATH: usize = 512;
 
-/// Which lines are written, and with what.
+/// The longest method that is logged whole, in bytes. None that is registered has half of it.
+const LONGEST_METHOD: usize = 64;
+
+/// Which lines are written, with what, and where to.
 #[derive(Debug, Clone, Copy)]
 pub struct AccessPolicy {
-    lines: AccessLog,
+    wanted: AccessLog,
     emails: LoggedEmails,
+    lines: Lines,
 }
 
 impl AccessPolicy {
-    /// Takes what it needs of the configuration.
+    /// Takes what it needs of the configuration. The log is started before.
     #[must_use]
-    pub const fn from_config(logging: &Logging) -> Self {
-        Self { lines: logging.access, emails: logging.emails }
+    pub fn from_config(logging: &Logging) -> Self {
+        let lines = Lines::of_process(telemetry::json_sink());
+        Self { wanted: logging.access, emails: logging.emails, lines }
     }
 }
 
@@ -173,45 +184,49 @@ impl std::fmt::Debug for Record {
 
 impl Drop for Record {
     fn drop(&mut self) {
-        if self.policy.lines == AccessLog::Refusals && self.refusal.is_none() {
+        if self.policy.wanted == AccessLog::Refusals && self.refusal.is_none() {
             return;
         }
-        let status = self.head.map(|(status, _)| status.as_u16());
-        let email = match self.policy.emails {
-            LoggedEmails::Hidden => None,
-            LoggedEmails::Shown => self.profile.as_ref().and_then(|profile| profile.email.as_deref()),
-        };
-        info!(
-            target: "cognito_auth_proxy::access",
-            request_id = self.request_id.to_str().unwrap_or_default(),
-            method = self.method.as_str(),
-            path = shortened(self.target.path()),
-            status,
-            decision = self.decision.name(),
-            reason = self.refusal,
-            granted_by = self.granted_by.as_ref().map(tracing::field::display),
-            subject = self.profile.as_ref().map(|profile| profile.subject.as_str()),
-            email,
-            client = self.client.map(tracing::field::display),
-            end = match self.end {
-                End::Aborted => "aborted",
-                End::ByUs(reason) => reason.name(),
-                End::Complete => "complete",
-                End::UpstreamFailed => "upstream_failed",
-            },
-            bytes_out = self.bytes_out,
-            head_ms = self.head.map(|(_, at)| milliseconds(self.began, at)),
-            duration_ms = milliseconds(self.began, Instant::now()),
-            "request"
-        );
+        self.line().write(self.policy.lines);
     }
 }
 
-/// Milliseconds with three places.
-fn milliseconds(from: Instant, to: Instant) -> f64 {
-    (to.saturating_duration_since(from).as_secs_f64() * 1e6).round() / 1e3
+impl Record {
+    fn line(&self) -> Line<'_> {
+        let profile = self.profile.as_deref();
+        Line {
+            request_id: self.request_id.to_str().unwrap_or_default(),
+            method: shortened(self.method.as_str(), LONGEST_METHOD),
+            path: shortened(self.target.path(), LONGEST_PATH),
+            status: self.head.map(|(status, _)| status.as_u16()),
+            decision: self.decision.name(),
+            reason: self.refusal,
+            granted_by: self.granted_by.as_ref(),
+            subject: profile.map(|profile| profile.subject.as_str()),
+            email: match self.policy.emails {
+                LoggedEmails::Hidden => None,
+                LoggedEmails::Shown => profile.and_then(|profile| profile.email.as_deref()),
+            },
+            client: self.client,
+            end: self.end.name(),
+            bytes_out: self.bytes_out,
+            head_ms: self.head.map(|(_, at)| at.saturating_duration_since(self.began).into()),
+            duration_ms: self.began.elapsed().into(),
+        }
+    }
 }
 
-fn shortened(path: &str) -> &str {
-    path.get(..path.floor_char_boundary(LONGEST_PATH)).unwrap_or(path)
+impl End {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Aborted => "aborted",
+            Self::ByUs(reason) => reason.name(),
+            Self::Complete => "complete",
+            Self::UpstreamFailed => "upstream_failed",
+        }
+    }
+}
+
+fn shortened(text: &str, longest: usize) -> &str {
+    text.get(..text.floor_char_boundary(longest)).unwrap_or(text)
 }
