@@ -42,6 +42,7 @@ pub mod access;
 pub mod app;
 pub mod commands;
 pub mod config;
+pub mod memo;
 pub mod metrics;
 pub mod telemetry;
 
