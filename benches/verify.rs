@@ -97,7 +97,7 @@ fn cognito_token(bencher: Bencher<'_, '_>) {
 fn both_tokens_again(bencher: Bencher<'_, '_>) {
     let bench = Bench::start();
     let credentials = Credentials::Verify(bench.expected.clone());
-    let authenticator = Authenticator::from_config(&credentials, &Dev::Off, bench.tasks.clone()).unwrap();
+    let authenticator = Authenticator::from_config(&credentials, &Dev::Off, 32 << 20, bench.tasks.clone()).unwrap();
     let fields = bench.tokens.fields();
     let fields = fields.map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_str(value).unwrap()));
     let presented = Presented::take_from(&mut HeaderMap::from_iter(fields));

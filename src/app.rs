@@ -274,7 +274,7 @@ fn gateway(
     let gateway = Gateway {
         hygiene,
         routes: Routes::new(config.server.reserved_prefix.clone(), config.authoriser.public_paths.clone()),
-        authenticator: Authenticator::from_config(&config.credentials, &config.dev, tasks.background.clone())?,
+        authenticator: authenticator(config, tasks)?,
         authoriser: Arc::clone(live),
         uploads: Uploads::from_config(&config.limits.bodies, Arc::clone(metrics)),
         upstream,
@@ -286,6 +286,11 @@ fn gateway(
         access: AccessPolicy::from_config(&config.logging),
     };
     Ok((gateway, endpoints))
+}
+
+fn authenticator(config: &Config, tasks: &Tasks) -> Result<Authenticator, SetupError> {
+    let memory = config.limits.credential_cache;
+    Authenticator::from_config(&config.credentials, &config.dev, memory, tasks.background.clone())
 }
 
 fn listen(address: SocketAddr, key: &'static str) -> Result<TcpListener, StartError> {

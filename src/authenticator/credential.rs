@@ -4,6 +4,7 @@ use std::fmt;
 
 use thiserror::Error;
 
+use super::cache::Texts;
 use crate::ingress::{Field, Presented};
 
 /// The longest value of one identity field, in bytes: what a load balancer sends at most (alb-facts 1.6). That stays so
@@ -72,6 +73,13 @@ pub struct AlbCredential<'a> {
     pub(super) access_token: Option<&'a [u8]>,
     /// `x-amzn-oidc-identity`, plain text.
     pub(super) identity: Option<&'a [u8]>,
+}
+
+impl<'a> AlbCredential<'a> {
+    /// Every byte of it.
+    pub(super) const fn texts(&self) -> Texts<'a> {
+        [Some(self.data), self.access_token, self.identity]
+    }
 }
 
 impl<'a> Credential<'a> {

@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
-use crate::config::EmailAddress;
+use crate::{config::EmailAddress, memo::Memo};
 
 /// What verified claims say of a user.
 #[derive(Clone, PartialEq, Eq)]
@@ -41,28 +41,62 @@ impl fmt::Debug for Profile {
     }
 }
 
+impl Profile {
+    /// About how many bytes it takes beside itself.
+    pub(super) fn heap(&self) -> usize {
+        let claims = [&self.email, &self.username, &self.name, &self.given_name, &self.family_name];
+        let claims: usize = claims.into_iter().flatten().map(String::len).sum();
+        let address = self.email.as_ref().map_or(0, String::len);
+        let groups: usize = self.groups.iter().map(|group| group.len() + size_of::<String>()).sum();
+        self.subject.len() + self.client.len() + claims + address + groups
+    }
+}
+
+/// One verified credential: whose it is, and a place for what is worked out of that.
+#[derive(Debug)]
+pub(super) struct Known {
+    profile: Arc<Profile>,
+    memo: Memo,
+}
+
+impl Known {
+    pub(super) fn new(profile: Profile) -> Self {
+        Self { profile: Arc::new(profile), memo: Memo::default() }
+    }
+
+    /// About how many bytes it takes, the statement that will be made of the profile included: the same claims in JSON
+    /// and base64.
+    pub(super) fn weight(&self) -> usize {
+        size_of::<Self>() + size_of::<Profile>() + 3 * self.profile.heap()
+    }
+}
+
 /// A verified user. Made only by the [`Authenticator`](super::Authenticator); used up by the authoriser.
 ///
 /// ```compile_fail,E0624
-/// fn forge(profile: std::sync::Arc<cognito_auth_proxy::authenticator::Profile>) {
-///     cognito_auth_proxy::authenticator::Identity::assertion(profile);
-/// }
+/// fn forge() { cognito_auth_proxy::authenticator::Identity::assertion(todo!()); }
 /// ```
 #[derive(Debug)]
 #[must_use]
 pub struct Identity {
-    profile: Arc<Profile>,
+    known: Arc<Known>,
 }
 
 impl Identity {
-    /// The one constructor: who calls it has verified the credential this profile was read from.
-    pub(super) const fn assertion(profile: Arc<Profile>) -> Self {
-        Self { profile }
+    /// The one constructor: who calls it has verified the credential this was read from.
+    pub(super) const fn assertion(known: Arc<Known>) -> Self {
+        Self { known }
     }
 
-    /// What is known of the user. One `Arc` per verified credential: its address may serve as a cache key while held.
+    /// What is known of the user.
     #[must_use]
-    pub const fn profile(&self) -> &Arc<Profile> {
-        &self.profile
+    pub fn profile(&self) -> &Arc<Profile> {
+        &self.known.profile
+    }
+
+    /// Where the authoriser keeps its decision: one place for all requests with the same credential.
+    #[must_use]
+    pub fn memo(&self) -> &Memo {
+        &self.known.memo
     }
 }

@@ -1,9 +1,11 @@
 //! Step 4: who is it? A presented credential is verified and its parts bound to one subject, or it is refused.
 
+mod access_tokens;
 mod cache;
 mod credential;
 mod dev;
 mod identity;
+mod turns;
 mod verifiers;
 
 use std::{
@@ -20,6 +22,7 @@ use crate::{
     token::TokenError,
 };
 
+use identity::Known;
 use verifiers::Verifiers;
 
 pub use credential::{AlbCredential, Credential, CredentialError, CredentialField};
@@ -75,21 +78,27 @@ enum PresentedCredential {
 #[derive(Debug)]
 enum AbsentCredential {
     Refused,
-    Mock(Arc<Profile>),
+    Mock(Arc<Known>),
 }
 
 impl Authenticator {
-    /// Verifies by `credentials`, with the mock user of `dev`. Nothing is fetched yet; fetches run on `tasks`.
-    pub fn from_config(credentials: &Credentials, dev: &Dev, tasks: TaskTracker) -> Result<Self, SetupError> {
+    /// Verifies by `credentials`, with the mock user of `dev`, and remembers what was verified in `memory` bytes. Nothing
+    /// is fetched yet; fetches run on `tasks`.
+    pub fn from_config(
+        credentials: &Credentials,
+        dev: &Dev,
+        memory: u64,
+        tasks: TaskTracker,
+    ) -> Result<Self, SetupError> {
         let presented = match credentials {
             Credentials::RefuseAll => PresentedCredential::Refused,
             Credentials::Verify(expected) => {
-                PresentedCredential::Verified(Box::new(Verifiers::from_config(expected, tasks)?))
+                PresentedCredential::Verified(Box::new(Verifiers::from_config(expected, memory, tasks)?))
             }
         };
         let absent = match dev {
             Dev::Off => AbsentCredential::Refused,
-            Dev::On(mode) => AbsentCredential::Mock(Arc::new(dev::mock_profile(mode))),
+            Dev::On(mode) => AbsentCredential::Mock(Arc::new(Known::new(dev::mock_profile(mode)))),
         };
         Ok(Self { presented, absent })
     }
@@ -102,20 +111,20 @@ impl Authenticator {
     }
 
     async fn authenticate_at(&self, credential: Credential<'_>, now: u64) -> Result<Identity, AuthenticationError> {
-        let profile = match credential {
+        let known = match credential {
             Credential::Absent => self.mock_user()?,
             Credential::Alb(presented) => match &self.presented {
                 PresentedCredential::Refused => return Err(TokenError::WrongSigner { found: String::new() }.into()),
                 PresentedCredential::Verified(verifiers) => verifiers.verify(&presented, now).await?,
             },
         };
-        Ok(Identity::assertion(profile))
+        Ok(Identity::assertion(known))
     }
 
-    fn mock_user(&self) -> Result<Arc<Profile>, AuthenticationError> {
+    fn mock_user(&self) -> Result<Arc<Known>, AuthenticationError> {
         match &self.absent {
             AbsentCredential::Refused => Err(AuthenticationError::Missing { field: CredentialField::Data }),
-            AbsentCredential::Mock(profile) => Ok(Arc::clone(profile)),
+            AbsentCredential::Mock(known) => Ok(Arc::clone(known)),
         }
     }
 }

@@ -4,7 +4,13 @@ use std::sync::Arc;
 
 use tokio_util::task::TaskTracker;
 
-use super::{AlbCredential, AuthenticationError, CredentialField, Profile, SetupError, cache::VerifiedCredentials};
+use super::{
+    AlbCredential, AuthenticationError, CredentialField, Profile, SetupError,
+    access_tokens::AccessTokens,
+    cache::{self, Remembered, Terms},
+    identity::Known,
+    turns::Turns,
+};
 use crate::{
     config::{EmailAddress, GroupsSource, Verification},
     keys::{AlbKeys, FetchError, PoolKeys},
@@ -15,86 +21,103 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Verifiers {
     alb: AlbVerifier,
-    access: AccessTokens,
-    verified: VerifiedCredentials,
+    access: Access,
+    verified: Remembered<Arc<Known>>,
+    pub(super) turns: Turns,
 }
 
 /// What becomes of the access token.
 #[derive(Debug)]
-enum AccessTokens {
+enum Access {
     /// It is not looked at: it may be anybody's, in any form.
     Opaque,
     /// It is required, verified and bound to the ALB token.
-    Required(CognitoVerifier),
+    Required(AccessTokens),
 }
 
 impl Verifiers {
-    pub(super) fn from_config(expected: &Verification, tasks: TaskTracker) -> Result<Self, SetupError> {
+    pub(super) fn from_config(expected: &Verification, memory: u64, tasks: TaskTracker) -> Result<Self, SetupError> {
+        let seeded = cache::seeded().map_err(|_| SetupError::Randomness)?;
         let alb_keys = Arc::new(AlbKeys::new(&expected.alb_keys, tasks.clone())?);
-        let access = match &expected.groups {
-            GroupsSource::Userinfo { .. } => AccessTokens::Opaque,
+        let (access, memory) = match &expected.groups {
+            GroupsSource::Userinfo { .. } => (Access::Opaque, memory),
             GroupsSource::CognitoAccessToken { key_sets, claim } => {
                 let key_sets = key_sets.iter().map(|source| {
                     let keys = Arc::new(PoolKeys::new(&source.url, tasks.clone())?);
                     Ok(IssuerKeys { issuer: source.issuer.clone(), keys })
                 });
                 let key_sets = key_sets.collect::<Result<_, FetchError>>()?;
-                AccessTokens::Required(CognitoVerifier::new(expected, key_sets, claim.clone()))
+                let verifier = CognitoVerifier::new(expected, key_sets, claim.clone());
+                // Access tokens are half of a credential, and outlive the rest of it.
+                let (quarter, rest) = (memory / 4, memory - memory / 4);
+                (Access::Required(AccessTokens::new(verifier, Remembered::new(quarter, seeded))), rest)
             }
         };
         Ok(Self {
             alb: AlbVerifier::new(expected, alb_keys),
             access,
-            verified: VerifiedCredentials::new().map_err(|_| SetupError::Randomness)?,
+            verified: Remembered::new(memory, seeded),
+            turns: Turns::of_this_runtime(),
         })
     }
 
-    /// The profile of who presented these fields at `now`, from memory or verified.
+    /// Who presented these fields at `now`, from memory or verified.
     pub(super) async fn verify(
         &self,
         presented: &AlbCredential<'_>,
         now: u64,
-    ) -> Result<Arc<Profile>, AuthenticationError> {
-        let fingerprint = self.verified.fingerprint(presented);
-        if let Some(profile) = self.verified.find(&fingerprint, now) {
-            return Ok(profile);
+    ) -> Result<Arc<Known>, AuthenticationError> {
+        let texts = presented.texts();
+        if let Some(known) = self.verified.find(&texts, now) {
+            return Ok(known);
         }
-        let profile = Arc::new(self.verify_anew(presented, now).await?);
-        self.verified.remember(fingerprint, &profile, now);
-        Ok(profile)
-    }
-
-    async fn verify_anew(&self, presented: &AlbCredential<'_>, now: u64) -> Result<Profile, AuthenticationError> {
-        let profile = match &self.access {
-            AccessTokens::Opaque => alone(self.alb.verify(presented.data, now).await?),
-            AccessTokens::Required(verifier) => {
-                // Said before anything is verified: a missing token is no token of any kind.
-                let access_token = presented
-                    .access_token
-                    .ok_or(AuthenticationError::Missing { field: CredentialField::AccessToken })?;
-                let data = self.alb.verify(presented.data, now).await?;
-                let access = verifier.verify(access_token, &data.claims().client, now).await?;
-                bound(data, access)?
+        // Said before anything is verified: a missing token is no token of any kind.
+        let access = match (&self.access, presented.access_token) {
+            (Access::Opaque, _) => None,
+            (Access::Required(tokens), Some(token)) => Some((tokens, token)),
+            (Access::Required(_), None) => {
+                return Err(AuthenticationError::Missing { field: CredentialField::AccessToken });
+            }
+        };
+        // May wait for a key, and so comes before the turn.
+        let unverified = self.alb.prepare(presented.data, now).await?;
+        let turn = self.turns.take().await;
+        // A page asks for sixty things at once: the first of these requests has verified for the others.
+        if let Some(known) = self.verified.find(&texts, now) {
+            return Ok(known);
+        }
+        let data = unverified.verify()?;
+        let data_key = data.trust().clone();
+        let (profile, access_key) = match access {
+            None => (alone(data), None),
+            Some((tokens, token)) => {
+                let access = tokens.verify(token, &data.claims().client, now, turn).await?;
+                (bound(data, &access)?, Some(access.trust().clone()))
             }
         };
         // Unsigned, so it proves nothing, but a request that contradicts itself is refused.
         if presented.identity.is_some_and(|identity| identity != profile.subject.as_bytes()) {
             return Err(AuthenticationError::SubjectMismatch);
         }
-        Ok(profile)
+        let terms = Terms::new(profile.expires_at, [Some(data_key), access_key], now);
+        let known = Arc::new(Known::new(profile));
+        if let Some(terms) = terms {
+            self.verified.remember(&texts, terms, Arc::clone(&known), known.weight());
+        }
+        Ok(known)
     }
 }
 
 /// Two tokens of one subject. Otherwise a privileged user's access token could be put beside anybody's ALB token.
-fn bound(data: Verified<AlbClaims>, access: Verified<AccessClaims>) -> Result<Profile, AuthenticationError> {
-    if data.claims().subject != access.claims().subject {
+fn bound(data: Verified<AlbClaims>, access: &Verified<AccessClaims>) -> Result<Profile, AuthenticationError> {
+    let access = access.claims();
+    if data.claims().subject != access.subject {
         return Err(AuthenticationError::SubjectMismatch);
     }
-    let access = access.into_claims();
     let profile = alone(data);
     Ok(Profile {
-        username: access.username.or(profile.username),
-        groups: access.groups,
+        username: access.username.clone().or(profile.username),
+        groups: access.groups.clone(),
         expires_at: profile.expires_at.min(access.expires_at),
         session_expires_at: access.expires_at,
         ..profile

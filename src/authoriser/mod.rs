@@ -8,14 +8,17 @@ mod tenure;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 
 use arc_swap::{ArcSwap, Guard};
 use thiserror::Error;
 use tokio::sync::watch;
 use tracing::{Level, debug, enabled};
 
-use self::rule::Rules;
+use self::{permit::Decision, rule::Rules};
 pub use self::{
     permit::{Authorised, Permit},
     policy::{PolicyError, ReadError},
@@ -31,23 +34,51 @@ use crate::{
 /// One complete policy. It never changes: another policy is another value.
 #[derive(Debug)]
 pub struct Authoriser {
+    number: Number,
     admins: Vec<Box<dyn Rule>>,
     rules: Rules,
 }
 
+/// The number of a policy, which no other policy of this process ever has: a decision that bears it is this policy's.
+#[derive(Debug)]
+struct Number(u64);
+
+impl Number {
+    fn next() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Self(NEXT.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
 impl Authoriser {
     /// Asks whether the policy admits this user. Admins pass every rule.
+    ///
+    /// A yes is kept beside the credential for the next request that presents it, and counts for this policy only. A no is
+    /// not kept: it would save little beside what a refusal costs anyway.
     pub fn authorise(&self, identity: Identity) -> Result<Authorised, Denial> {
-        let profile = Arc::clone(identity.profile());
-        match self.grant(&profile) {
-            Some(grant) => Ok(Authorised::assertion(profile, grant)),
+        let kept = identity.memo().recall(|kept: &Arc<Decision>| kept.is_of(self.number.0).then(|| Arc::clone(kept)));
+        let decision = match kept {
+            Some(decision) => decision,
+            None => self.decide(&identity)?,
+        };
+        Ok(Authorised::assertion(identity, decision))
+    }
+
+    fn decide(&self, identity: &Identity) -> Result<Arc<Decision>, Denial> {
+        let profile = identity.profile();
+        match self.grant(profile) {
+            Some(granted_by) => {
+                let decision = Arc::new(Decision::new(self.number.0, granted_by));
+                identity.memo().note(Arc::clone(&decision));
+                Ok(decision)
+            }
             None => {
                 if enabled!(Level::DEBUG) {
                     let unmet: Vec<&str> =
-                        self.rules().filter(|rule| rule.grant(&profile).is_none()).map(Rule::name).collect();
+                        self.rules().filter(|rule| rule.grant(profile).is_none()).map(Rule::name).collect();
                     debug!(sub = %profile.subject, rules = ?unmet, "rules that did not match");
                 }
-                Err(Denial { profile })
+                Err(Denial { profile: Arc::clone(profile) })
             }
         }
     }

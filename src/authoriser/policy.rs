@@ -5,14 +5,13 @@ use std::{
     fs::File,
     io::{self, Read},
     path::{Path, PathBuf},
-    sync::Arc,
 };
 
 use thiserror::Error;
 
 use super::{
-    Authoriser,
-    rule::{AnyAuthenticated, AtLeastOne, Domains, Groups, Rule, Rules, Standing, Users},
+    Authoriser, Number,
+    rule::{AnyAuthenticated, AtLeastOne, Domains, Groups, Names, Rule, Rules, Standing, Users},
 };
 use crate::config::{Combination, EmailAddress, EmailRules, EmptyPolicy, PolicyDocumentError, PolicyRules};
 
@@ -98,7 +97,7 @@ impl Authoriser {
                 EmptyPolicy::Refuse => return Err(PolicyError::Empty),
             },
         };
-        Ok(Self { admins, rules })
+        Ok(Self { number: Number::next(), admins, rules })
     }
 
     /// Parses and combines the rules in the content of a policy file.
@@ -132,7 +131,7 @@ fn groups(list: &'static str, names: &[String], standing: Standing) -> Result<Ki
     if names.iter().any(|name| name.trim().is_empty()) {
         return Err(PolicyError::BlankGroup { list });
     }
-    let names: HashSet<Arc<str>> = names.iter().map(|name| name.as_str().into()).collect();
+    let names: Names = names.iter().map(|name| name.as_str().into()).collect();
     Ok(if names.is_empty() { None } else { Some(Box::new(Groups { names, standing })) })
 }
 

@@ -2,6 +2,8 @@
 
 use std::{collections::HashSet, fmt, sync::Arc};
 
+use rapidhash::fast::RandomState;
+
 use crate::{
     authenticator::Profile,
     config::{DomainName, EmailAddress, EmailRules},
@@ -24,7 +26,7 @@ pub enum Grant {
     /// The address is an admin's.
     AdminUser,
     /// Every kind of rule that is set.
-    All(Box<[Self]>),
+    All(Arc<[Self]>),
     /// There is no rule beyond being signed in.
     AnyAuthenticated,
     /// The domain of the address.
@@ -72,10 +74,14 @@ impl fmt::Display for Grant {
     }
 }
 
+/// Names a policy lists. A user may be in hundreds of groups, and each is looked for, also where none is found; whoever
+/// writes the policy chooses what is in the set, so that its hash has nobody to withstand.
+pub(super) type Names = HashSet<Arc<str>, RandomState>;
+
 /// Membership of one of these groups, compared exactly.
 #[derive(Debug)]
 pub(super) struct Groups {
-    pub(super) names: HashSet<Arc<str>>,
+    pub(super) names: Names,
     pub(super) standing: Standing,
 }
 
@@ -124,7 +130,7 @@ impl Rule for Users {
 /// An address of exactly one of these domains.
 #[derive(Debug)]
 pub(super) struct Domains {
-    names: HashSet<Arc<str>>,
+    names: Names,
     email_rules: EmailRules,
 }
 

@@ -123,7 +123,7 @@ const fn text(path: &'static str, environment: &'static str) -> Key {
 }
 
 /// Every setting.
-pub(super) static KEYS: [Key; 69] = [
+pub(super) static KEYS: [Key; 70] = [
     text("server.listen", "COGNITO_AUTH_LISTEN"),
     text("server.admin_listen", "COGNITO_AUTH_ADMIN_LISTEN"),
     text("server.reserved_prefix", "COGNITO_AUTH_RESERVED_PREFIX"),
@@ -172,6 +172,7 @@ pub(super) static KEYS: [Key; 69] = [
     integer("limits.max_control_frames", "COGNITO_AUTH_MAX_CONTROL_FRAMES"),
     text("limits.head_timeout", "COGNITO_AUTH_HEAD_TIMEOUT"),
     text("limits.write_timeout", "COGNITO_AUTH_WRITE_TIMEOUT"),
+    text("limits.credential_cache_size", "COGNITO_AUTH_CREDENTIAL_CACHE_SIZE"),
     text("limits.max_stream_age", "COGNITO_AUTH_MAX_STREAM_AGE"),
     text("limits.stream_idle_timeout", "COGNITO_AUTH_STREAM_IDLE_TIMEOUT"),
     boolean_key("limits.end_streams_at_expiry", "COGNITO_AUTH_END_STREAMS_AT_EXPIRY"),

@@ -106,6 +106,7 @@ pub(super) struct Limits {
     pub(super) max_control_frames: i64,
     pub(super) head_timeout: String,
     pub(super) write_timeout: String,
+    pub(super) credential_cache_size: String,
     pub(super) max_stream_age: String,
     pub(super) stream_idle_timeout: String,
     pub(super) end_streams_at_expiry: bool,

@@ -181,6 +181,16 @@ impl Issuer {
         self.publish()
     }
 
+    /// The same parties with other keys under the ids of these: what a replaced key looks like.
+    #[cfg(test)]
+    pub(crate) fn with_other_keys_of_the_same_ids(&self) -> Self {
+        let mut issuer = Self::generate(self.parties.clone()).unwrap();
+        (issuer.alb.id, issuer.pool.id) = (self.alb.id.clone(), self.pool.id.clone());
+        issuer.published = Published::default();
+        issuer.publish().unwrap();
+        issuer
+    }
+
     /// Publishes no more than this many keys of each kind, the latest, from now on.
     pub fn withdraw_all_but(&mut self, latest: usize) {
         let Published { alb, pool } = &mut self.published;

@@ -5,28 +5,30 @@ use std::{fmt, sync::Arc, time::Duration};
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED, ParsedPublicKey};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use http::StatusCode;
-use moka::{policy::EvictionPolicy, sync::Cache};
+use moka::sync::Cache;
 use p256::pkcs8::DecodePublicKey;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 use tracing::warn;
 
 use super::{
-    FetchError, KeyError, KeyId, REMEMBERED_FAILURES, TRUSTED_FOR,
+    FetchError, KeyError, KeyId, REMEMBERED_FAILURES, Trust,
     budget::Budget,
     fetch::Fetcher,
     flight::{Departure, Flights},
+    ring::KeyRing,
 };
 use crate::config::KeysUrl;
 
 const PEM_LIMIT: usize = 8 * 1024;
-/// A region has two or three keys in use at a time.
-const REMEMBERED_KEYS: u64 = 64;
 /// From this age on a key in use is fetched again in the background. It never changes, but it may be withdrawn.
 const REFRESHED_AFTER: Duration = Duration::from_hours(12);
 
 /// A public key of the load balancers of one region.
-pub struct AlbKey(ParsedPublicKey);
+pub struct AlbKey {
+    key: ParsedPublicKey,
+    trust: Trust,
+}
 
 impl AlbKey {
     /// Parses exactly one `PUBLIC KEY` block that holds a point of P-256.
@@ -38,7 +40,8 @@ impl AlbKey {
         let der = BASE64_STANDARD.decode(compact).map_err(|_| FetchError::NotAnAlbKey)?;
         let key = p256::PublicKey::from_public_key_der(&der).map_err(|_| FetchError::NotAnAlbKey)?;
         let point = key.to_sec1_bytes();
-        ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point).map(Self).map_err(|_| FetchError::NotAnAlbKey)
+        let key = ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point).map_err(|_| FetchError::NotAnAlbKey)?;
+        Ok(Self { key, trust: Trust::begin() })
     }
 
     /// Whether `signature` is the raw `r || s`, 64 bytes, of `message` under this key.
@@ -46,7 +49,22 @@ impl AlbKey {
     /// With `(r, s)` also `(r, n-s)` verifies: the text of a token identifies nothing.
     #[must_use]
     pub fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
-        signature.len() == 64 && self.0.verify_sig(message, signature).is_ok()
+        signature.len() == 64 && self.key.verify_sig(message, signature).is_ok()
+    }
+
+    /// The same key, seen again at its source; or this one, with the other one withdrawn.
+    pub(super) fn after(self, former: &Self) -> Self {
+        if self.key.as_ref() == former.key.as_ref() {
+            return Self { trust: former.trust.renewed(), ..self };
+        }
+        former.trust.withdraw();
+        self
+    }
+
+    /// How long what it verified is believed.
+    #[must_use]
+    pub const fn trust(&self) -> &Trust {
+        &self.trust
     }
 }
 
@@ -71,7 +89,7 @@ impl AlbKeys {
         let shelf = Shelf {
             base: format!("{}/", base.as_url().as_str().trim_end_matches('/')),
             fetcher: Fetcher::for_url(base)?,
-            found: Cache::builder().max_capacity(REMEMBERED_KEYS).eviction_policy(EvictionPolicy::lru()).build(),
+            found: KeyRing::default(),
             failed: Cache::new(REMEMBERED_FAILURES),
         };
         Ok(Self { shelf: Arc::new(shelf), flights: Flights::new(tasks), budget: Budget::full() })
@@ -114,14 +132,8 @@ impl fmt::Debug for AlbKeys {
 struct Shelf {
     base: String,
     fetcher: Fetcher,
-    found: Cache<KeyId, Found>,
+    found: KeyRing,
     failed: Cache<KeyId, Failed>,
-}
-
-#[derive(Clone)]
-struct Found {
-    key: Arc<AlbKey>,
-    at: Instant,
 }
 
 #[derive(Clone)]
@@ -132,12 +144,8 @@ struct Failed {
 
 impl Shelf {
     fn remembered(&self, id: &KeyId) -> Option<Outcome> {
-        if let Some(found) = self.found.get(id)
-            && found.at.elapsed() < TRUSTED_FOR
-        {
-            return Some(Ok(found.key));
-        }
-        self.failure(id).map(Err)
+        let trusted = self.found.get(id).filter(|key| !key.trust.left().is_zero());
+        trusted.map(Ok).or_else(|| self.failure(id).map(Err))
     }
 
     fn failure(&self, id: &KeyId) -> Option<KeyError> {
@@ -151,27 +159,28 @@ impl Shelf {
     }
 
     fn is_due(&self, id: &KeyId) -> bool {
-        self.found.get(id).is_some_and(|found| found.at.elapsed() >= REFRESHED_AFTER) && self.failure(id).is_none()
+        self.found.get(id).is_some_and(|key| key.trust.age() >= REFRESHED_AFTER) && self.failure(id).is_none()
     }
 
     /// Fetches and remembers what came of it. A failure does not take away a key that is still trusted.
     async fn fetch(&self, id: KeyId) -> Outcome {
-        let outcome = self.ask(&id).await;
-        match &outcome {
-            Ok(key) => self.found.insert(id, Found { key: Arc::clone(key), at: Instant::now() }),
-            Err(error) => self.failed.insert(id, Failed { error: error.clone(), at: Instant::now() }),
+        match self.ask(&id).await {
+            Ok(key) => Ok(self.found.insert(id, key)),
+            Err(error) => {
+                self.failed.insert(id, Failed { error: error.clone(), at: Instant::now() });
+                Err(error)
+            }
         }
-        outcome
     }
 
-    async fn ask(&self, id: &KeyId) -> Outcome {
+    async fn ask(&self, id: &KeyId) -> Result<AlbKey, KeyError> {
         let url = format!("{}{id}", self.base);
         let parsed = match self.fetcher.get(&url, PEM_LIMIT).await {
             Ok(pem) => std::str::from_utf8(&pem).map_err(|_| FetchError::NotAnAlbKey).and_then(AlbKey::from_pem),
             Err(FetchError::Status { status }) if denies_existence(status) => return Err(KeyError::Unknown),
             Err(error) => Err(error),
         };
-        parsed.map(Arc::new).map_err(|error| {
+        parsed.map_err(|error| {
             warn!(error = &error as &dyn std::error::Error, key_id = %id, "load balancer key not fetched");
             error.into()
         })

@@ -11,16 +11,25 @@ use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{FetchError, PoolKeyId};
+use super::{FetchError, PoolKeyId, Trust};
 
 /// An RSA public key of a user pool.
-pub struct PoolKey(ParsedPublicKey);
+pub struct PoolKey {
+    key: ParsedPublicKey,
+    trust: Trust,
+}
 
 impl PoolKey {
     /// Whether `signature` is the RS256 signature of `message` under this key.
     #[must_use]
     pub fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
-        self.0.verify_sig(message, signature).is_ok()
+        self.key.verify_sig(message, signature).is_ok()
+    }
+
+    /// How long what it verified is believed.
+    #[must_use]
+    pub const fn trust(&self) -> &Trust {
+        &self.trust
     }
 
     fn from_components(modulus: &str, exponent: &str) -> Option<Self> {
@@ -33,7 +42,8 @@ impl PoolKey {
         if !((2048..=8192).contains(&bits) && odd_above_one) {
             return None;
         }
-        components.to_parsed_public_key(&RSA_PKCS1_2048_8192_SHA256).ok().map(Self)
+        let key = components.to_parsed_public_key(&RSA_PKCS1_2048_8192_SHA256).ok()?;
+        Some(Self { key, trust: Trust::begin() })
     }
 }
 
@@ -53,6 +63,17 @@ fn without_zeros(mut bytes: &[u8]) -> &[u8] {
 
 /// The usable keys of a set, by id.
 pub(super) type KeySet = HashMap<PoolKeyId, Arc<PoolKey>>;
+
+/// What becomes of the keys of `former` when `next` takes its place: a key that is in both goes on, and one that is gone,
+/// or another key under its id, takes all that it verified along.
+pub(super) fn succeed(former: &KeySet, next: &mut KeySet) {
+    for (id, key) in former {
+        match next.get_mut(id).and_then(Arc::get_mut) {
+            Some(same) if same.key.as_ref() == key.key.as_ref() => same.trust = key.trust.renewed(),
+            Some(_) | None => key.trust.withdraw(),
+        }
+    }
+}
 
 /// Parses a set. Keys of other kinds and sizes are passed over; of two keys with one id the first counts.
 ///

@@ -16,6 +16,8 @@ mod flight;
 mod id;
 mod jwks;
 mod pool;
+mod ring;
+mod trust;
 
 use std::{sync::Arc, time::Duration};
 
@@ -26,6 +28,7 @@ pub use fetch::FetchError;
 pub use id::{KeyId, PoolKeyId};
 pub use jwks::PoolKey;
 pub use pool::PoolKeys;
+pub use trust::Trust;
 
 /// Why there is no key to verify with.
 #[derive(Debug, Clone, Error)]

@@ -141,7 +141,11 @@ impl Shelf {
     async fn fetch(&self) -> Outcome {
         let parsed = self.fetcher.get(&self.url, SET_LIMIT).await.and_then(|body| jwks::parse(&body));
         match parsed {
-            Ok(keys) => {
+            Ok(mut keys) => {
+                // One flight at a time, so no other set comes in between.
+                if let Some(former) = self.current.load().as_ref() {
+                    jwks::succeed(&former.keys, &mut keys);
+                }
                 let set = Arc::new(Dated { keys, at: Instant::now() });
                 self.current.store(Some(Arc::clone(&set)));
                 Ok(set)

@@ -14,9 +14,9 @@ use thiserror::Error;
 
 use crate::keys::KeyError;
 
-pub use alb::AlbVerifier;
+pub use alb::{AlbVerifier, UnverifiedAlb};
 pub use claims::{AccessClaims, AlbClaims};
-pub use cognito::{CognitoVerifier, IssuerKeys};
+pub use cognito::{CognitoVerifier, IssuerKeys, UnverifiedAccess};
 pub use jws::JwsError;
 pub use verified::Verified;
 

@@ -1,5 +1,7 @@
 //! How much of everything one client, and all of them, may use.
 
+use std::ops::RangeInclusive;
+
 use crate::config::{
     BodyLimits, ConnectionLimits, HeadLimits, IdleLimit, Limits, PathPrefix, Preset, SizeLimit, StreamExpiry,
     StreamLimits, ValueError, duration,
@@ -13,6 +15,9 @@ const MOST_FIELDS: usize = 1_000;
 const MOST_FIELDS_SIZE: u64 = 1 << 20;
 const MOST_TARGET_SIZE: u64 = 64 << 10;
 
+/// Below, hardly a user's credential stays; above, it is a slip of the unit.
+const CACHE_SIZES: RangeInclusive<u64> = (1 << 20)..=(64 << 30);
+
 /// Beyond this a number of connections, requests or frames limits nothing.
 const MOST: usize = 1 << 24;
 
@@ -23,6 +28,7 @@ pub(super) fn limits(raw: &Raw, preset: Option<Preset>, findings: &mut Findings)
     let heads = heads(raw, findings);
     let bodies = bodies(raw, preset, findings);
     let connections = connections(raw, findings);
+    let credential_cache = findings.parsed("limits.credential_cache_size", cache_size(&raw.credential_cache_size));
     let age = findings.parsed("limits.max_stream_age", duration::parse_positive(&raw.max_stream_age));
     let idle = match raw.stream_idle_timeout.as_str() {
         "off" => Some(IdleLimit::Off),
@@ -33,7 +39,13 @@ pub(super) fn limits(raw: &Raw, preset: Option<Preset>, findings: &mut Findings)
     }
     let expiry = if raw.end_streams_at_expiry { StreamExpiry::Ends } else { StreamExpiry::Ignored };
     let streams = StreamLimits { age: age?, idle: idle?, expiry };
-    Some(Limits { heads: heads?, bodies: bodies?, connections: connections?, streams })
+    Some(Limits {
+        heads: heads?,
+        bodies: bodies?,
+        connections: connections?,
+        credential_cache: credential_cache?,
+        streams,
+    })
 }
 
 fn heads(raw: &raw::Limits, findings: &mut Findings) -> Option<HeadLimits> {
@@ -86,6 +98,14 @@ fn bounded(key: &'static str, text: &str, most: u64, findings: &mut Findings) ->
         })
     });
     findings.parsed(key, bytes)
+}
+
+fn cache_size(text: &str) -> Result<u64, ValueError> {
+    let bytes = size::parse(text)?;
+    CACHE_SIZES.contains(&bytes).then_some(bytes).ok_or(ValueError {
+        problem: "is not between 1MiB and 64GiB",
+        remedy: "write how much memory verified credentials may take, like 32MiB",
+    })
 }
 
 fn optional_size(key: &'static str, text: &str, findings: &mut Findings) -> Option<SizeLimit> {

@@ -13,6 +13,8 @@ pub struct Limits {
     pub bodies: BodyLimits,
     /// Connections of clients.
     pub connections: ConnectionLimits,
+    /// Credentials that were verified lately, with what was made of them, in bytes.
+    pub credential_cache: u64,
     /// What goes on after its request was answered: WebSockets, event streams, downloads.
     pub streams: StreamLimits,
 }

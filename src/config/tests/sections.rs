@@ -152,6 +152,7 @@ fn limits_are_numbers_sizes_and_times_within_bounds() {
     assert_eq!((fields, field_size, fields_size, target_size), (200, 16 << 10, 64 << 10, 16 << 10));
     assert_eq!((limits.bodies.size, limits.bodies.upload_size), (SizeLimit::Off, SizeLimit::Off));
     assert_eq!((limits.connections.connections, limits.connections.concurrent_requests), (16_384, 128));
+    assert_eq!(limits.credential_cache, 32 * 1024 * 1024);
     assert_eq!(limits.streams.age, std::time::Duration::from_hours(12));
     assert_eq!(limits.streams.expiry, StreamExpiry::Ignored);
     for (text, key) in [
@@ -170,6 +171,9 @@ fn limits_are_numbers_sizes_and_times_within_bounds() {
         ("limits.max_control_frames = 99999999", "limits.max_control_frames"),
         ("limits.head_timeout = 'off'", "limits.head_timeout"),
         ("limits.write_timeout = ''", "limits.write_timeout"),
+        ("limits.credential_cache_size = 'off'", "limits.credential_cache_size"),
+        ("limits.credential_cache_size = '1023KiB'", "limits.credential_cache_size"),
+        ("limits.credential_cache_size = '65GiB'", "limits.credential_cache_size"),
         ("limits.max_stream_age = 'off'", "limits.max_stream_age"),
         ("limits.stream_idle_timeout = '1'", "limits.stream_idle_timeout"),
     ] {

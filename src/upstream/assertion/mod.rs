@@ -4,11 +4,7 @@
 mod tests;
 
 use std::{
-    hash::{Hash, Hasher},
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::atomic::{AtomicU64, Ordering},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -16,7 +12,6 @@ use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, header::InvalidHeaderValue};
-use moka::sync::Cache;
 use serde::Serialize;
 use thiserror::Error;
 
@@ -24,10 +19,8 @@ use crate::{
     authenticator::Profile,
     authoriser::{Authorised, Standing},
     config::{self, SigningError, SigningKeys},
+    memo::Memo,
 };
-
-/// How many bytes of signed statements, and the profiles they speak of, are kept.
-const CACHE_BYTES: u64 = 16 * 1024 * 1024;
 
 /// Signs statements, and says a statement again while at least half of its life is left.
 #[derive(Debug)]
@@ -41,7 +34,8 @@ pub struct Asserter {
     jose: String,
     jti_prefix: String,
     jti_counter: AtomicU64,
-    signed: Cache<Subject, Signed>,
+    /// No other signer of this process has this number: a statement that bears it was made with these keys and settings.
+    number: u64,
 }
 
 /// Why there is no statement. The request must not go on without one.
@@ -67,6 +61,7 @@ pub enum AssertionError {
 impl Asserter {
     /// Takes the section of the configuration; draws the random part of this process's statement ids.
     pub fn from_config(section: &config::Assertion) -> Result<Self, AssertionError> {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
         let jose = Jose { typ: "JWT", alg: section.keys.algorithm().as_str(), kid: section.keys.kid() };
         let jose = serde_json::to_vec(&jose).map_err(AssertionError::Claims)?;
         let mut random = [0_u8; 12];
@@ -80,12 +75,7 @@ impl Asserter {
             jose: format!("{}.", URL_SAFE_NO_PAD.encode(jose)),
             jti_prefix: URL_SAFE_NO_PAD.encode(random),
             jti_counter: AtomicU64::new(0),
-            signed: Cache::builder()
-                .max_capacity(CACHE_BYTES)
-                // A statement's text and the profile it was made from are about equally long.
-                .weigher(|_, signed: &Signed| u32::try_from(512 + 2 * signed.value.len()).unwrap_or(u32::MAX))
-                .time_to_live(section.ttl)
-                .build(),
+            number: NEXT.fetch_add(1, Ordering::Relaxed),
         })
     }
 
@@ -105,7 +95,7 @@ impl Asserter {
     /// signed, at least half of which is left. That is not capped by the expiry of the user's own tokens: those were
     /// checked for this very request, and the application is told who sends it, not how long they stay signed in.
     pub fn sign(&self, authorised: &Authorised, now: SystemTime) -> Result<HeaderValue, AssertionError> {
-        self.sign_for(authorised.profile(), authorised.standing(), now)
+        self.sign_for(authorised.profile(), authorised.standing(), authorised.memo(), now)
     }
 
     /// The claims that speak of the user, as JSON and unsigned: what the user may read of themselves.
@@ -118,22 +108,24 @@ impl Asserter {
         serde_json::to_vec(&Person::of(profile, standing)).map_err(AssertionError::Claims)
     }
 
+    /// `memo` is that of one profile in one standing.
     fn sign_for(
         &self,
-        profile: &Arc<Profile>,
+        profile: &Profile,
         standing: Standing,
+        memo: &Memo,
         now: SystemTime,
     ) -> Result<HeaderValue, AssertionError> {
         let since_1970 = now.duration_since(UNIX_EPOCH).map_err(|_| AssertionError::Clock)?;
-        let subject = Subject { profile: Arc::clone(profile), standing };
-        if let Some(signed) = self.signed.get(&subject)
-            && signed.is_fresh(since_1970, self.ttl)
-        {
-            return Ok(signed.value);
+        let again = |signed: &Signed| {
+            (signed.by == self.number && signed.is_fresh(since_1970, self.ttl)).then(|| signed.value.clone())
+        };
+        if let Some(value) = memo.recall(again) {
+            return Ok(value);
         }
         let issued_at = Duration::from_secs(since_1970.as_secs());
         let value = self.statement(profile, standing, issued_at)?;
-        self.signed.insert(subject, Signed { value: value.clone(), issued_at });
+        memo.note(Signed { value: value.clone(), by: self.number, issued_at });
         Ok(value)
     }
 
@@ -165,32 +157,11 @@ impl Asserter {
     }
 }
 
-/// Of whom a statement speaks: one profile *value*, the same allocation. The key holds it, so while it is in the cache
-/// the address cannot come to belong to another user.
+/// A statement, who made it, and when.
 #[derive(Debug)]
-struct Subject {
-    profile: Arc<Profile>,
-    standing: Standing,
-}
-
-impl PartialEq for Subject {
-    fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.profile, &other.profile) && self.standing == other.standing
-    }
-}
-
-impl Eq for Subject {}
-
-impl Hash for Subject {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        Arc::as_ptr(&self.profile).hash(state);
-        self.standing.hash(state);
-    }
-}
-
-#[derive(Debug, Clone)]
 struct Signed {
     value: HeaderValue,
+    by: u64,
     issued_at: Duration,
 }
 

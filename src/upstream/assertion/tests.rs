@@ -4,8 +4,17 @@ use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header, jw
 use p256::ecdsa::{Signature, VerifyingKey, signature::Verifier};
 use serde_json::{Value, json};
 
+use tokio_util::task::TaskTracker;
+
 use super::*;
-use crate::config::{AssertionAlgorithm, EmailAddress, Secret};
+use crate::{
+    authenticator::{Authenticator, Credential},
+    authoriser::Authoriser,
+    config::{
+        AssertionAlgorithm, Credentials, Dev, DevMode, EmailAddress, EmailRules, EmptyPolicy, MockUser, PolicyRules,
+        Secret,
+    },
+};
 
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
 const TTL: Duration = Duration::from_secs(60);
@@ -57,7 +66,7 @@ fn nobody() -> Profile {
 }
 
 fn sign(asserter: &Asserter, profile: Profile) -> HeaderValue {
-    asserter.sign_for(&Arc::new(profile), Standing::Member, SystemTime::now()).unwrap()
+    asserter.sign_for(&profile, Standing::Member, &Memo::default(), SystemTime::now()).unwrap()
 }
 
 fn at(seconds: f64) -> SystemTime {
@@ -134,7 +143,7 @@ fn the_header_names_the_key() {
 #[test]
 fn every_known_claim_is_stated() {
     let asserter = es256();
-    let value = asserter.sign_for(&Arc::new(ann()), Standing::Admin, at(0.9)).unwrap();
+    let value = asserter.sign_for(&ann(), Standing::Admin, &Memo::default(), at(0.9)).unwrap();
     let mut claims = claims(&value);
     assert!(claims.as_object_mut().unwrap().remove("jti").unwrap().as_str().unwrap().len() > 16);
     assert_eq!(
@@ -168,8 +177,8 @@ fn line_breaks_and_emoji_in_claims_arrive_unchanged() {
 
 #[test]
 fn a_statement_is_said_again_while_half_of_its_life_is_left() {
-    let (asserter, profile) = (es256(), Arc::new(ann()));
-    let sign = |seconds| asserter.sign_for(&profile, Standing::Member, at(seconds)).unwrap();
+    let (asserter, memo) = (es256(), Memo::default());
+    let sign = |seconds| asserter.sign_for(&ann(), Standing::Member, &memo, at(seconds)).unwrap();
     let first = sign(0.5);
     assert_eq!(sign(30.0), first);
     let second = sign(30.1);
@@ -180,32 +189,77 @@ fn a_statement_is_said_again_while_half_of_its_life_is_left() {
 
 #[test]
 fn a_statement_from_the_future_is_not_said_again() {
-    let (asserter, profile) = (es256(), Arc::new(ann()));
-    let first = asserter.sign_for(&profile, Standing::Member, at(100.0)).unwrap();
-    let second = asserter.sign_for(&profile, Standing::Member, at(0.0)).unwrap();
+    let (asserter, memo) = (es256(), Memo::default());
+    let sign = |seconds| asserter.sign_for(&ann(), Standing::Member, &memo, at(seconds)).unwrap();
+    let (first, second) = (sign(100.0), sign(0.0));
     assert_ne!(first, second);
     assert_eq!(claims(&second)["iat"], 1_800_000_000);
 }
 
 #[test]
-fn a_statement_is_said_again_only_of_the_same_profile_and_standing() {
-    let (asserter, profile) = (es256(), Arc::new(ann()));
-    let sign = |profile: &Arc<Profile>, standing| asserter.sign_for(profile, standing, at(0.0)).unwrap();
-    let member = sign(&profile, Standing::Member);
-    let admin = sign(&profile, Standing::Admin);
-    assert_eq!((claims(&member)["is_admin"].clone(), claims(&admin)["is_admin"].clone()), (json!(false), json!(true)));
-    assert_ne!(sign(&Arc::new(ann()), Standing::Member), member);
-    assert_eq!(sign(&profile, Standing::Member), member);
-    assert_eq!(sign(&profile, Standing::Admin), admin);
+fn a_statement_is_said_again_only_by_the_signer_that_made_it() {
+    let (one, other, memo) = (es256(), es256(), Memo::default());
+    for asserter in [&one, &other, &one] {
+        let value = asserter.sign_for(&ann(), Standing::Member, &memo, SystemTime::now()).unwrap();
+        assert_eq!(verified(asserter, &value, Algorithm::ES256)["sub"], "sub-1");
+        assert_eq!(asserter.sign_for(&ann(), Standing::Member, &memo, SystemTime::now()).unwrap(), value);
+    }
 }
 
-#[test]
-fn a_freed_profile_is_never_taken_for_another() {
+/// Signs a user in who presents nothing, by way of dev mode: the shortest way to the proof.
+async fn admitted(authenticator: &Authenticator, rules: &PolicyRules) -> Authorised {
+    let identity = authenticator.authenticate(Credential::Absent).await.unwrap();
+    policy(rules).authorise(identity).unwrap()
+}
+
+fn policy(rules: &PolicyRules) -> Authoriser {
+    Authoriser::from_rules(rules, EmptyPolicy::AdmitAuthenticated, EmailRules::default()).unwrap()
+}
+
+fn signing_in(subject: &str) -> Authenticator {
+    let mock = MockUser {
+        sub: subject.to_owned(),
+        email: "dev@example.com".to_owned(),
+        email_verified: true,
+        username: None,
+        name: None,
+        given_name: None,
+        family_name: None,
+        groups: vec!["staff".to_owned()],
+    };
+    let dev = Dev::On(DevMode::for_tests(mock));
+    Authenticator::from_config(&Credentials::RefuseAll, &dev, 1 << 20, TaskTracker::new()).unwrap()
+}
+
+#[tokio::test]
+async fn a_statement_is_said_again_only_under_the_policy_it_was_made_under() {
+    let (asserter, authenticator) = (es256(), signing_in("sub-1"));
+    let [staff, ops] = ["staff", "ops"].map(|group| vec![group.to_owned()]);
+    let admins = policy(&PolicyRules { admin_groups: staff, ..PolicyRules::default() });
+    let everybody = policy(&PolicyRules { admin_groups: ops, ..PolicyRules::default() });
+    let sign = async |authoriser: &Authoriser| {
+        let authorised = authoriser.authorise(authenticator.authenticate(Credential::Absent).await.unwrap());
+        authorised.ok().map(|authorised| asserter.sign(&authorised, at(0.0)).unwrap())
+    };
+    let admin = sign(&admins).await.unwrap();
+    assert_eq!((claims(&admin)["is_admin"].clone(), sign(&admins).await), (json!(true), Some(admin)));
+    assert_eq!(sign(&everybody).await, None);
+    let members = policy(&PolicyRules::default());
+    for _ in 0..2 {
+        let (member, again) = (sign(&members).await.unwrap(), sign(&members).await.unwrap());
+        assert_eq!((claims(&member)["is_admin"].clone(), again), (json!(false), member));
+        assert_eq!(claims(&sign(&admins).await.unwrap())["is_admin"], true);
+    }
+}
+
+#[tokio::test]
+async fn a_freed_credential_is_never_taken_for_another() {
     let asserter = es256();
-    // Without the cache holding on to it, the allocator gives each profile the address of the one before.
+    // The allocator gives each of them the address of the one before.
     for n in 0..100 {
         let subject = format!("sub-{n}");
-        let value = sign(&asserter, Profile { subject: subject.clone(), ..ann() });
+        let authorised = admitted(&signing_in(&subject), &PolicyRules::default()).await;
+        let value = asserter.sign(&authorised, SystemTime::now()).unwrap();
         assert_eq!(claims(&value)["sub"], subject.as_str());
     }
 }
@@ -234,6 +288,6 @@ fn a_statement_never_prints() {
 #[test]
 fn a_clock_before_1970_makes_no_statement() {
     let before = UNIX_EPOCH - Duration::from_secs(1);
-    let refused = es256().sign_for(&Arc::new(ann()), Standing::Member, before);
+    let refused = es256().sign_for(&ann(), Standing::Member, &Memo::default(), before);
     assert!(matches!(refused, Err(AssertionError::Clock)));
 }

@@ -11,6 +11,11 @@ use crate::{
     token::Malformation,
 };
 
+mod memory;
+
+/// Room for a few hundred credentials.
+const MEMORY: u64 = 8 << 20;
+
 struct Stand {
     fixture: Fixture,
     authenticator: Authenticator,
@@ -21,16 +26,24 @@ impl Stand {
         Self::expecting(|_| {}).await
     }
 
+    /// With keys of its own.
+    async fn with_own_keys() -> Self {
+        Self::of(Fixture::with_issuer(Arc::new(new_issuer())).await, |_| {})
+    }
+
     async fn userinfo() -> Self {
         Self::expecting(|expected| expected.groups = GroupsSource::Userinfo { claim: "roles".to_owned() }).await
     }
 
     async fn expecting(change: impl FnOnce(&mut Verification)) -> Self {
-        let fixture = Fixture::start().await;
+        Self::of(Fixture::start().await, change)
+    }
+
+    fn of(fixture: Fixture, change: impl FnOnce(&mut Verification)) -> Self {
         let mut expected = fixture.verification();
         change(&mut expected);
         let credentials = Credentials::Verify(expected);
-        let authenticator = Authenticator::from_config(&credentials, &Dev::Off, fixture.tasks.clone()).unwrap();
+        let authenticator = Authenticator::from_config(&credentials, &Dev::Off, MEMORY, fixture.tasks.clone()).unwrap();
         Self { fixture, authenticator }
     }
 
@@ -286,7 +299,7 @@ async fn the_mock_user_is_who_presents_nothing_and_nobody_else() {
     let tokens = fixture.issuer.tokens_at(&ann(), NOW);
     let [data, access, identity] = tokens.fields();
     for credentials in [Credentials::RefuseAll, Credentials::Verify(fixture.verification())] {
-        let authenticator = Authenticator::from_config(&credentials, &mock(), fixture.tasks.clone()).unwrap();
+        let authenticator = Authenticator::from_config(&credentials, &mock(), MEMORY, fixture.tasks.clone()).unwrap();
         let profile = ask(&authenticator, &[("accept", "*/*")], NOW).await.unwrap();
         assert_eq!((profile.subject.as_str(), profile.groups.as_slice()), ("mock", &["staff".to_owned()][..]));
         for fields in [
@@ -308,7 +321,8 @@ async fn without_a_configured_load_balancer_every_token_is_of_a_wrong_signer() {
     let fixture = Fixture::start().await;
     let tokens = fixture.issuer.tokens_at(&ann(), NOW);
     for dev in [Dev::Off, mock()] {
-        let authenticator = Authenticator::from_config(&Credentials::RefuseAll, &dev, fixture.tasks.clone()).unwrap();
+        let authenticator =
+            Authenticator::from_config(&Credentials::RefuseAll, &dev, MEMORY, fixture.tasks.clone()).unwrap();
         let outcome = ask(&authenticator, &tokens.fields(), NOW).await;
         assert!(matches!(outcome, Err(AuthenticationError::Token(TokenError::WrongSigner { .. }))));
     }
