@@ -7,7 +7,7 @@ use tokio_util::task::TaskTracker;
 use super::{
     AlbCredential, AuthenticationError, CredentialField, Profile, SetupError,
     access_tokens::AccessTokens,
-    cache::{self, Remembered, Terms},
+    cache::{self, Remembered, Terms, Texts},
     identity::Known,
     turns::Turns,
 };
@@ -68,9 +68,19 @@ impl Verifiers {
         now: u64,
     ) -> Result<Arc<Known>, AuthenticationError> {
         let texts = presented.texts();
-        if let Some(known) = self.verified.find(&texts, now) {
-            return Ok(known);
+        match self.verified.find(&texts, now) {
+            Some(known) => Ok(known),
+            // Boxed: who is remembered, as most are, is not to make room for it.
+            None => Box::pin(self.verify_anew(presented, &texts, now)).await,
         }
+    }
+
+    async fn verify_anew(
+        &self,
+        presented: &AlbCredential<'_>,
+        texts: &Texts<'_>,
+        now: u64,
+    ) -> Result<Arc<Known>, AuthenticationError> {
         // Said before anything is verified: a missing token is no token of any kind.
         let access = match (&self.access, presented.access_token) {
             (Access::Opaque, _) => None,
@@ -83,7 +93,7 @@ impl Verifiers {
         let unverified = self.alb.prepare(presented.data, now).await?;
         let turn = self.turns.take().await;
         // A page asks for sixty things at once: the first of these requests has verified for the others.
-        if let Some(known) = self.verified.find(&texts, now) {
+        if let Some(known) = self.verified.find(texts, now) {
             return Ok(known);
         }
         let data = unverified.verify()?;
@@ -102,7 +112,7 @@ impl Verifiers {
         let terms = Terms::new(profile.expires_at, [Some(data_key), access_key], now);
         let known = Arc::new(Known::new(profile));
         if let Some(terms) = terms {
-            self.verified.remember(&texts, terms, Arc::clone(&known), known.weight());
+            self.verified.remember(texts, terms, Arc::clone(&known), known.weight());
         }
         Ok(known)
     }

@@ -6,6 +6,7 @@ mod connector;
 mod hearing;
 mod outbound;
 mod pool;
+mod spare;
 mod tunnel;
 mod vigil;
 
@@ -23,7 +24,6 @@ use http::{
     HeaderValue, Method, Request, Response, StatusCode, Version,
     header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING, UPGRADE},
 };
-use http_body::Body as _;
 use hyper::body::Incoming;
 use thiserror::Error;
 use tokio::time::Instant;
@@ -36,6 +36,7 @@ use assertion::{Asserter, AssertionError};
 use connector::Connector;
 use outbound::Outbound;
 use pool::{Connection, Pool};
+use spare::Spare;
 use tunnel::Tunnels;
 
 use crate::{
@@ -199,7 +200,7 @@ impl Upstream {
         let Some(connection) = idle else {
             return Box::pin(self.exchange_anew(request, tenure)).await;
         };
-        let copy = repeatable(&request);
+        let copy = Spare::of(&request);
         match self.send(connection, request, tenure, tenure.began()).await {
             Ok(answered) => Ok(answered),
             Err(Failure { error, unsent }) => match (unsent, copy) {
@@ -207,8 +208,9 @@ impl Upstream {
                     debug!(error = %error, "idle connection was closed, request not sent on it");
                     Box::pin(self.exchange_anew(request, tenure)).await
                 }
-                (None, Some(request)) if error.is_broken_connection() => {
+                (None, Some(copy)) if error.is_broken_connection() => {
                     debug!(error = %error, "idle connection was closed, safe request repeated");
+                    let request = copy.into_request().ok_or(error)?;
                     Box::pin(self.exchange_anew(request, tenure)).await
                 }
                 (None, Some(_) | None) => Err(error),
@@ -317,18 +319,4 @@ struct Late;
 struct Failure {
     error: UpstreamError,
     unsent: Option<Box<Request<RequestBody>>>,
-}
-
-/// A copy of a request that may be sent twice: RFC 9110 §9.2.2 allows it for safe methods, and there is no body that
-/// would be half gone.
-fn repeatable(request: &Request<RequestBody>) -> Option<Box<Request<RequestBody>>> {
-    let safe = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
-    if !safe || !request.body().is_end_stream() {
-        return None;
-    }
-    let mut copy = Request::new(RequestBody::Empty);
-    *copy.method_mut() = request.method().clone();
-    *copy.uri_mut() = request.uri().clone();
-    copy.headers_mut().clone_from(request.headers());
-    Some(Box::new(copy))
 }
