@@ -127,7 +127,8 @@ impl Reading {
         self.head = Head::Due(due);
         match self.alarm.rings(due, context) {
             false => Ok(Waiting::On),
-            true if self.keep_alive_timeout < self.limits.head_timeout => Ok(Waiting::Over),
+            // In words only where the limit of heads was reached. What could still be HTTP/2 is not to end as if it were not.
+            true if self.is_http1() && self.keep_alive_timeout < self.limits.head_timeout => Ok(Waiting::Over),
             true => Err(Limit::HeadTimeout),
         }
     }
