@@ -45,3 +45,7 @@ bench:
 # the binary beside nginx and HAProxy; arguments are rows, --rounds and --seconds
 compare *arguments:
     cargo bench --locked --bench compare -- {{ arguments }}
+
+# instructions an operation, counted under valgrind; arguments are operations
+instructions *arguments:
+    cargo bench --locked --bench instructions -- {{ arguments }}
