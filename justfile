@@ -40,4 +40,12 @@ e2e *arguments:
 
 # micro-benchmarks
 bench:
-    cargo bench --locked
+    cargo bench --locked --bench verify --bench gateway
+
+# the binary beside nginx and HAProxy; arguments are rows, --rounds and --seconds
+compare *arguments:
+    cargo bench --locked --bench compare -- {{ arguments }}
+
+# instructions an operation, counted under valgrind; arguments are operations
+instructions *arguments:
+    cargo bench --locked --bench instructions -- {{ arguments }}

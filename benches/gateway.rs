@@ -3,15 +3,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot start has nothing to say")]
 
-use cognito_auth_proxy::{
-    app::App,
-    config::{Config, Environment, Flags},
-    dev::{Issuer, KeyEndpoint, Parties, User},
-    ingress::{Connection, RequestBody, Room},
-};
+#[path = "parts/whole.rs"]
+mod whole;
+
 use divan::Bencher;
-use http::Request;
-use tokio_util::task::TaskTracker;
+use whole::Whole;
 
 fn main() {
     divan::main();
@@ -19,48 +15,6 @@ fn main() {
 
 #[divan::bench]
 fn signed_in_with_tokens_seen_before(bencher: Bencher<'_, '_>) {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-    let issuer = Issuer::generate(Parties::default()).unwrap();
-    let (keys, serving) = runtime.block_on(KeyEndpoint::bind(&issuer)).unwrap();
-    TaskTracker::new().spawn_on(serving, runtime.handle());
-    let app = runtime.block_on(async { App::build(&config(&issuer, &keys)).unwrap() });
-    let user = User::new("8d0c4a5e-3b1f-4c2d-9e6a-7f8091a2b3c4", "ann@example.com").in_groups(&["staff", "readers"]);
-    let tokens = issuer.tokens(&user);
-    let connection = Connection {
-        peer: "127.0.0.1:40000".parse().unwrap(),
-        local: "127.0.0.1:8080".parse().unwrap(),
-        room: Room::Enough,
-    };
-    bencher
-        .with_inputs(|| {
-            let mut request = Request::get("/.auth/me")
-                .header("host", "app.example.com")
-                .header("user-agent", "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/140.0 Safari/537.36")
-                .header("accept", "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8")
-                .header("accept-encoding", "gzip, deflate, br")
-                .header("x-forwarded-for", "203.0.113.7")
-                .header("x-forwarded-proto", "https")
-                .header("x-forwarded-port", "443")
-                .header("cookie", "AWSELBAuthSessionCookie-0=0123456789; theme=dark");
-            for (name, value) in tokens.fields() {
-                request = request.header(name, value);
-            }
-            request.body(RequestBody::Empty).unwrap()
-        })
-        .bench_local_values(|request| runtime.block_on(app.gateway().handle(request, connection)));
-}
-
-fn config(issuer: &Issuer, keys: &KeyEndpoint) -> Config {
-    let Parties { signer, client, .. } = issuer.parties();
-    let environment = Environment::from_pairs([
-        ("COGNITO_AUTH_LISTEN", "127.0.0.1:0"),
-        ("COGNITO_AUTH_ADMIN_LISTEN", "off"),
-        ("COGNITO_AUTH_ALB_ARNS", signer),
-        ("COGNITO_AUTH_CLIENT_IDS", client),
-        ("COGNITO_AUTH_USER_POOL_ID", "eu-west-2_Example01"),
-        ("COGNITO_AUTH_ALB_PUBLIC_KEYS_URL", &keys.alb_url()),
-        ("COGNITO_AUTH_COGNITO_JWKS_URL", &keys.jwks_url()),
-        ("COGNITO_AUTH_ALLOWED_GROUPS", "staff"),
-    ]);
-    Config::load(&Flags::default(), &environment).unwrap()
+    let whole = Whole::start();
+    bencher.with_inputs(|| whole.request()).bench_local_values(|request| whole.answer(request));
 }
