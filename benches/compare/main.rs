@@ -8,8 +8,8 @@
 //! Each contender has one worker on core 0; the load and the application (nginx with a 64-byte answer) share core 1.
 //! Contenders take turns in many short rounds, and a ratio is taken inside its round, so that what drifts, drifts for all.
 //! CPU is what the operating system charged the process (`/proc/<pid>/stat`, all threads); requests per second are
-//! nobody's but the load's. Where others use the machine too, latencies are theirs as much as ours, and raising everybody's
-//! priority is no way out: with `nice -n -20` our CPU per request was a third more, and nginx's was not.
+//! nobody's but the load's. Where others use the machine too, latencies are theirs as much as ours: the load average stands
+//! over the table.
 //!
 //! Requests are as a load balancer sends them. Ours writes its access log to a file and counts for its admin listener, as
 //! people run it; nginx and HAProxy write no log unless their name says so.
