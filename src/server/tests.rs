@@ -406,3 +406,27 @@ async fn when_the_surplus_is_used_up_nobody_is_accepted_until_somebody_leaves() 
     seats.swap_remove(0);
     assert_eq!(places.seat(place).room(), Room::Enough);
 }
+
+/// Reads like a telephone at the edge of its network: slowly, and never so slowly that `write_timeout` is reached.
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_is_taken_slowly_but_steadily_comes_whole() {
+    let length = 100 * 1024;
+    let mut bench = Bench::start(Bytewise(length)).await;
+    bench.send(GET).await;
+    let mut bytes = Vec::new();
+    let mut piece = [0; 512];
+    while !(bytes.windows(4).any(|end| end == b"\r\n\r\n") && bytes.len() > length) {
+        sleep(SECOND * 5).await;
+        let count = bench.client.read(&mut piece).await.unwrap();
+        if count == 0 {
+            break;
+        }
+        bytes.extend_from_slice(&piece[..count]);
+    }
+    let content = bytes.iter().filter(|byte| **byte == b'x').count();
+    assert_eq!((content, bench.began.elapsed() > SECOND * 600), (length, true), "after {:?}", bench.began.elapsed());
+    // And only now is the connection idle.
+    let whole = bench.began.elapsed();
+    let (rest, when) = bench.closes().await;
+    assert!(rest.is_empty() && when >= whole + SECOND * 590, "idle for {:?}", when - whole);
+}
