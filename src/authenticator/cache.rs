@@ -15,8 +15,9 @@ use rapidhash::quality::SeedableState;
 
 use crate::keys::Trust;
 
-/// Load balancers' tokens live for a few minutes, so that what is older is only in the way. It is also the longest time
-/// for which an active user causes nobody to ask whether the keys are still the same.
+/// Load balancers' tokens live for a few minutes, so that what is older is only in the way. Twice that is
+/// the longest time for which an active user causes nobody to ask whether the keys are still the same: a credential may be
+/// remembered by an access token that was.
 const KEPT_FOR: Duration = Duration::from_mins(5);
 
 /// What an entry takes beside the texts: itself, the cache's own records, the structures of what is kept.

@@ -21,7 +21,6 @@ use crate::{
 const RETRY_AFTER_SECONDS: u16 = 5;
 
 /// What the shape of a refusal depends on, read before anything was removed from the request.
-#[derive(Debug)]
 pub struct Petitioner {
     /// Who asks.
     pub caller: Caller,
@@ -55,6 +54,13 @@ impl Petitioner {
         let named = self.host.as_ref().and_then(|host| host.to_str().ok());
         let authority = named.or_else(|| self.target.authority().map(http::uri::Authority::as_str))?;
         split_port(authority).map(|(host, _)| host)
+    }
+}
+
+impl std::fmt::Debug for Petitioner {
+    /// The query is nobody's business.
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Petitioner").field("request_id", &self.request_id).finish_non_exhaustive()
     }
 }
 

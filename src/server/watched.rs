@@ -17,7 +17,7 @@ use tracing::debug;
 use super::{
     exchanges::Exchanges,
     places::Seat,
-    reading::{Reading, Waiting},
+    reading::{Answer, Reading, Waiting},
     stall::Stall,
 };
 use crate::{
@@ -105,6 +105,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Watched<S> {
         all: usize,
         context: &mut Context<'_>,
     ) -> Poll<io::Result<usize>> {
+        if self.writing.is_on() && wrote.is_ready() {
+            self.reading.went_on_writing();
+        }
         if self.writing.lasts(&wrote, self.watch.limits.write_timeout, context) {
             return Poll::Ready(Err(self.stop(Limit::WriteTimeout, context)));
         }
@@ -143,7 +146,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Watched<S> {
                 this.reading.took(buffer.filled().get(before..).unwrap_or_default()).map(|()| Waiting::On)
             }
             Poll::Ready(Err(_)) => Ok(Waiting::On),
-            Poll::Pending => this.reading.waits(context),
+            Poll::Pending => {
+                let answer = if this.writing.is_on() { Answer::Waits } else { Answer::Taken };
+                this.reading.waits(answer, context)
+            }
         };
         match judged {
             Ok(Waiting::On) => read,
