@@ -5,11 +5,13 @@
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwapOption;
 use futures_util::FutureExt;
 
 use super::{
-    AuthenticationError,
+    AuthenticationError, Profile,
     cache::{Remembered, Terms},
+    identity::Known,
     turns::Turn,
 };
 use crate::token::{AccessClaims, CognitoVerifier, Verified};
@@ -18,11 +20,40 @@ use crate::token::{AccessClaims, CognitoVerifier, Verified};
 #[derive(Debug)]
 pub(super) struct AccessTokens {
     verifier: CognitoVerifier,
-    remembered: Remembered<Arc<Verified<AccessClaims>>>,
+    remembered: Remembered<Arc<AccessToken>>,
+}
+
+/// About what a user takes beside their groups, the last statement included.
+const LAST: usize = 1536;
+
+/// A verified access token, and whose it was found to be last.
+#[derive(Debug)]
+pub(super) struct AccessToken {
+    verified: Verified<AccessClaims>,
+    last: ArcSwapOption<Known>,
+}
+
+impl AccessToken {
+    /// What was verified.
+    pub(super) const fn verified(&self) -> &Verified<AccessClaims> {
+        &self.verified
+    }
+
+    /// The user of a credential that this token is one half of. A load balancer's token that is new says most often what the
+    /// one before said, and then there is nothing to decide and to sign again.
+    pub(super) fn known(&self, profile: Profile) -> Arc<Known> {
+        let known = Known::new(profile);
+        let known = Arc::new(match self.last.load().as_deref() {
+            Some(last) => known.after(last),
+            None => known,
+        });
+        self.last.store(Some(Arc::clone(&known)));
+        known
+    }
 }
 
 impl AccessTokens {
-    pub(super) const fn new(verifier: CognitoVerifier, remembered: Remembered<Arc<Verified<AccessClaims>>>) -> Self {
+    pub(super) const fn new(verifier: CognitoVerifier, remembered: Remembered<Arc<AccessToken>>) -> Self {
         Self { verifier, remembered }
     }
 
@@ -33,7 +64,7 @@ impl AccessTokens {
         client: &str,
         now: u64,
         turn: Turn<'_>,
-    ) -> Result<Arc<Verified<AccessClaims>>, AuthenticationError> {
+    ) -> Result<Arc<AccessToken>, AuthenticationError> {
         let texts = [Some(token), Some(client.as_bytes()), None];
         if let Some(access) = self.remembered.find(&texts, now) {
             return Ok(access);
@@ -43,11 +74,13 @@ impl AccessTokens {
             Some(prepared) => (prepared, turn),
             None => turn.cede(self.verifier.prepare(token)).await,
         };
-        let access = Arc::new(prepared?.verify(client, now)?);
+        let access = Arc::new(AccessToken { verified: prepared?.verify(client, now)?, last: ArcSwapOption::empty() });
         drop(turn);
-        let claims = access.claims();
-        if let Some(terms) = Terms::new(claims.expires_at, [Some(access.trust().clone()), None], now) {
-            let weight = claims.groups.iter().map(|group| group.len() + size_of::<String>()).sum();
+        let claims = access.verified.claims();
+        if let Some(terms) = Terms::new(claims.expires_at, [Some(access.verified.trust().clone()), None], now) {
+            let groups: usize = claims.groups.iter().map(|group| group.len() + size_of::<String>()).sum();
+            // Also for the user it was found to be of, and what is said of them.
+            let weight = LAST + 4 * groups;
             self.remembered.remember(&texts, terms, Arc::clone(&access), weight);
         }
         Ok(access)

@@ -42,6 +42,35 @@ impl fmt::Debug for Profile {
 }
 
 impl Profile {
+    /// Whether it says the same of the user, whenever the credential it was read from expires.
+    fn says_the_same(&self, other: &Self) -> bool {
+        let Self {
+            subject,
+            client,
+            email,
+            email_address,
+            email_verified,
+            username,
+            name,
+            given_name,
+            family_name,
+            groups,
+            expires_at: _,
+            session_expires_at,
+        } = self;
+        *subject == other.subject
+            && *client == other.client
+            && *email == other.email
+            && *email_address == other.email_address
+            && *email_verified == other.email_verified
+            && *username == other.username
+            && *name == other.name
+            && *given_name == other.given_name
+            && *family_name == other.family_name
+            && *groups == other.groups
+            && *session_expires_at == other.session_expires_at
+    }
+
     /// About how many bytes it takes beside itself.
     pub(super) fn heap(&self) -> usize {
         let claims = [&self.email, &self.username, &self.name, &self.given_name, &self.family_name];
@@ -56,12 +85,18 @@ impl Profile {
 #[derive(Debug)]
 pub(super) struct Known {
     profile: Arc<Profile>,
-    memo: Memo,
+    memo: Arc<Memo>,
 }
 
 impl Known {
     pub(super) fn new(profile: Profile) -> Self {
-        Self { profile: Arc::new(profile), memo: Memo::default() }
+        Self { profile: Arc::new(profile), memo: Arc::default() }
+    }
+
+    /// The same user by a credential that is new: what was worked out of `former` still holds where everything that is
+    /// said of the user is the same.
+    pub(super) fn after(self, former: &Self) -> Self {
+        if self.profile.says_the_same(&former.profile) { Self { memo: Arc::clone(&former.memo), ..self } } else { self }
     }
 
     /// About how many bytes it takes, the statement that will be made of the profile included: the same claims in JSON

@@ -98,19 +98,23 @@ impl Verifiers {
         }
         let data = unverified.verify()?;
         let data_key = data.trust().clone();
-        let (profile, access_key) = match access {
+        let (profile, access) = match access {
             None => (alone(data), None),
             Some((tokens, token)) => {
                 let access = tokens.verify(token, &data.claims().client, now, turn).await?;
-                (bound(data, &access)?, Some(access.trust().clone()))
+                (bound(data, access.verified())?, Some(access))
             }
         };
         // Unsigned, so it proves nothing, but a request that contradicts itself is refused.
         if presented.identity.is_some_and(|identity| identity != profile.subject.as_bytes()) {
             return Err(AuthenticationError::SubjectMismatch);
         }
+        let access_key = access.as_ref().map(|access| access.verified().trust().clone());
         let terms = Terms::new(profile.expires_at, [Some(data_key), access_key], now);
-        let known = Arc::new(Known::new(profile));
+        let known = match access {
+            None => Arc::new(Known::new(profile)),
+            Some(access) => access.known(profile),
+        };
         if let Some(terms) = terms {
             self.verified.remember(texts, terms, Arc::clone(&known), known.weight());
         }

@@ -138,6 +138,34 @@ async fn another_access_token_beside_the_same_load_balancers_token_is_another_cr
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_new_token_beside_a_known_access_token_is_told_of_as_the_one_before_only_where_it_says_the_same() {
+    let door = Door::with(&[("COGNITO_AUTH_ADMIN_USERS", "root@example.com")]).await;
+    let draft = door.draft();
+    let first = door.sign(&draft);
+    let before = door.admits("the first", &first.fields()).await;
+    let later = door.sign(&draft.clone().but(|draft| draft.header["exp"] = json!(now() + 240)));
+    assert!(later.data != first.data && later.access_token == first.access_token);
+    let again = door.admits("one that lives longer", &later.fields()).await;
+    assert_eq!(again.field("x-auth-user"), before.field("x-auth-user"));
+    for (claim, value) in [
+        ("email", json!("root@example.com")),
+        ("email", json!("ann.moss@example.com")),
+        ("email_verified", json!("false")),
+        ("name", json!("Ann Moss")),
+        ("given_name", json!("Anne")),
+        ("family_name", json!("Moss")),
+    ] {
+        let other = door.sign(&draft.clone().but(|draft| draft.payload[claim] = value.clone()));
+        assert!(other.access_token == first.access_token);
+        let said = door.admits(claim, &other.fields()).await;
+        assert_ne!(said.field("x-auth-user"), before.field("x-auth-user"), "{claim} {value}");
+        assert_eq!(said.claims()["is_admin"], value == "root@example.com", "{claim} {value}");
+        let again = door.admits("the first again", &first.fields()).await;
+        assert_eq!(again.field("x-auth-user"), before.field("x-auth-user"), "{claim} {value}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn every_byte_of_every_field_counts() {
     let door = Door::new().await;
     let tokens = door.sign(&door.draft());
