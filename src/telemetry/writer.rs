@@ -33,11 +33,16 @@ fn write(sink: &Sink, mut output: impl Write, tell: Tell) {
         if dropped > 0 {
             tell(sink, dropped);
         }
-        match written(&mut output, &torn, &batch) {
-            Ok(()) => {
-                torn = Torn::No;
-                sink.written(batch.len());
-            }
+        // The part that is there gets a line to itself; the whole lines after it stay whole.
+        if torn == Torn::Yes && all(&mut output, b"\n").is_ok() {
+            torn = Torn::No;
+        }
+        let outcome = match torn {
+            Torn::No => all(&mut output, &batch),
+            Torn::Yes => Err(batch.as_slice()),
+        };
+        match outcome {
+            Ok(()) => sink.written(batch.len()),
             Err(rest) => {
                 torn = torn.after(&batch, rest);
                 sink.failed(batch.len(), lines(rest));
@@ -66,14 +71,6 @@ impl Torn {
 }
 
 /// Writes all of it, however long that takes. What is left where that fails.
-fn written<'a>(output: &mut impl Write, torn: &Torn, batch: &'a [u8]) -> Result<(), &'a [u8]> {
-    if *torn == Torn::Yes {
-        // The part that is there gets a line to itself; the whole lines after it stay whole.
-        all(output, b"\n").map_err(|_| batch)?;
-    }
-    all(output, batch)
-}
-
 fn all<'a>(output: &mut impl Write, mut rest: &'a [u8]) -> Result<(), &'a [u8]> {
     while !rest.is_empty() {
         match output.write(rest) {
