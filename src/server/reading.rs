@@ -1,7 +1,8 @@
 //! What is judged of the bytes that come: a request's head, once begun, comes to its end in time, and an HTTP/2 client
 //! does not ask for work without end.
 //!
-//! hyper's own timer for heads is that of idle connections, which must be long; h2 has none, and answers every PING.
+//! hyper has one timer for heads and for idle connections, which must be long, so that it is off and both are timed here;
+//! h2 has none, and answers every PING.
 
 use std::{sync::Arc, task::Context, time::Duration};
 
