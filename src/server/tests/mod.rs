@@ -11,6 +11,8 @@ use tokio::{
 
 use super::*;
 
+mod idle;
+
 const SECOND: Duration = Duration::from_secs(1);
 
 const TERMS: fn() -> Terms = || Terms {
@@ -171,19 +173,6 @@ async fn what_could_still_be_http_2_is_ended_in_time_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_first_request_that_is_on_its_way_when_idle_connections_end_is_answered() {
-    let mut bench = Bench::start(Bytewise(5)).await;
-    sleep(SECOND * 599).await;
-    bench.send("GET / HTTP/1.1\r\nho").await;
-    sleep(SECOND * 5).await;
-    bench.send("st: a\r\n\r\n").await;
-    let (answer, when) = bench.closes().await;
-    let answer = String::from_utf8(answer).unwrap();
-    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.contains("connection: close\r\n"), "{answer}");
-    assert_eq!(when, SECOND * 604);
-}
-
-#[tokio::test(start_paused = true)]
 async fn a_client_of_http_2_that_asks_for_nothing_is_told_that_nothing_was_processed() {
     let mut bench = Bench::start(Bytewise(5)).await;
     bench.send(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await;
@@ -193,59 +182,6 @@ async fn a_client_of_http_2_that_asks_for_nothing_is_told_that_nothing_was_proce
     // It does not answer the PING behind it either.
     assert_eq!(when, SECOND * 610);
     assert!(bench.counted("connections 0"));
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_connection_that_says_nothing_ends_with_the_idle_ones() {
-    let mut bench = Bench::start(Bytewise(5)).await;
-    assert_eq!(bench.closes().await, (Vec::new(), SECOND * 600));
-}
-
-#[tokio::test(start_paused = true)]
-async fn an_idle_connection_and_a_long_content_are_no_slow_heads() {
-    let mut bench = Bench::start(Bytewise(5)).await;
-    for _ in 0..3 {
-        bench.send("POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 4\r\n\r\n").await;
-        for byte in *b"slow" {
-            sleep(SECOND * 60).await;
-            bench.send([byte]).await;
-        }
-        assert!(bench.answer().await.starts_with("HTTP/1.1 200 OK"));
-        // An empty line behind a content is no beginning.
-        bench.send("\r\n").await;
-        sleep(SECOND * 60).await;
-    }
-    assert!(bench.counted("connections 1"));
-}
-
-#[tokio::test(start_paused = true)]
-async fn an_idle_connection_ends_without_a_word_and_every_request_puts_that_off() {
-    let mut bench = Bench::start(Bytewise(5)).await;
-    for _ in 0..3 {
-        bench.send(GET).await;
-        bench.answer().await;
-        sleep(SECOND * 590).await;
-        // An empty line is no request.
-        bench.send("\r\n").await;
-    }
-    // The last request was 590 s ago.
-    assert_eq!(bench.closes().await, (Vec::new(), SECOND * (3 * 590 + 10)));
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_head_that_begins_just_before_the_end_of_an_idle_connection_has_its_whole_time() {
-    let mut bench = Bench::start(Bytewise(5)).await;
-    bench.send(GET).await;
-    bench.answer().await;
-    sleep(SECOND * 599).await;
-    bench.send("GET / HTTP/1.1\r\nho").await;
-    sleep(SECOND * 9).await;
-    bench.send("st: a\r\n\r\n").await;
-    assert!(bench.answer().await.starts_with("HTTP/1.1 200 OK\r\n"));
-    bench.send("GET").await;
-    let (answer, when) = bench.closes().await;
-    assert!(answer.starts_with(b"HTTP/1.1 408 "), "{:?}", String::from_utf8_lossy(&answer));
-    assert_eq!(when, SECOND * (599 + 9 + 10));
 }
 
 #[tokio::test(start_paused = true)]
@@ -405,28 +341,4 @@ async fn when_the_surplus_is_used_up_nobody_is_accepted_until_somebody_leaves() 
     // Somebody leaves between the place and the connection.
     seats.swap_remove(0);
     assert_eq!(places.seat(place).room(), Room::Enough);
-}
-
-/// Reads like a telephone at the edge of its network: slowly, and never so slowly that `write_timeout` is reached.
-#[tokio::test(start_paused = true)]
-async fn an_answer_that_is_taken_slowly_but_steadily_comes_whole() {
-    let length = 100 * 1024;
-    let mut bench = Bench::start(Bytewise(length)).await;
-    bench.send(GET).await;
-    let mut bytes = Vec::new();
-    let mut piece = [0; 512];
-    while !(bytes.windows(4).any(|end| end == b"\r\n\r\n") && bytes.len() > length) {
-        sleep(SECOND * 5).await;
-        let count = bench.client.read(&mut piece).await.unwrap();
-        if count == 0 {
-            break;
-        }
-        bytes.extend_from_slice(&piece[..count]);
-    }
-    let content = bytes.iter().filter(|byte| **byte == b'x').count();
-    assert_eq!((content, bench.began.elapsed() > SECOND * 600), (length, true), "after {:?}", bench.began.elapsed());
-    // And only now is the connection idle.
-    let whole = bench.began.elapsed();
-    let (rest, when) = bench.closes().await;
-    assert!(rest.is_empty() && when >= whole + SECOND * 590, "idle for {:?}", when - whole);
 }
