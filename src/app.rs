@@ -19,6 +19,7 @@ use crate::{
     metrics::Metrics,
     readiness::Readiness,
     rejection::Refusals,
+    reload::Reload,
     server::{self, Ends, Server, Stage, Terms},
     upstream::{
         Statements, Upstream, UpstreamTasks,
@@ -67,6 +68,7 @@ pub struct App {
     policy: Arc<LiveAuthoriser>,
     policy_origin: PolicyOrigin,
     metrics: Arc<Metrics>,
+    reload: Reload,
     limits: Limits,
     stage: Stage,
     drain: Drain,
@@ -140,6 +142,7 @@ impl App {
             gateway: Arc::new(gateway),
             admin: Arc::new(Admin::new(endpoints, Arc::clone(&metrics))),
             metrics,
+            reload: Reload::default(),
             listeners,
             asserter,
             policy: live,
@@ -176,6 +179,12 @@ impl App {
     #[must_use]
     pub const fn policy(&self) -> &Arc<LiveAuthoriser> {
         &self.policy
+    }
+
+    /// Where whoever runs this says that what can be read again is to be read now.
+    #[must_use]
+    pub const fn reload(&self) -> &Reload {
+        &self.reload
     }
 
     /// The gateway, for measuring it without sockets.

@@ -45,6 +45,7 @@ pub mod commands;
 pub mod config;
 pub mod memo;
 pub mod metrics;
+pub mod reload;
 pub mod telemetry;
 
 // Development and tests: issuer, key endpoint, sample application.

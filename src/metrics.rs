@@ -1,6 +1,9 @@
 //! What is counted, for Prometheus: names end in their unit, label values are closed sets.
 
-use std::fmt;
+use std::{
+    fmt,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 use prometheus_client::{
     encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder, text::encode},
@@ -19,6 +22,9 @@ pub struct Metrics {
     registry: Registry,
     connections: Gauge,
     limits_reached: Family<LimitReached, Counter>,
+    policy_generation: Gauge,
+    policy_timestamp: Gauge,
+    reloads: Family<ReloadEnded, Counter>,
     streams_ended: Family<StreamEnded, Counter>,
 }
 
@@ -37,6 +43,26 @@ pub enum Limit {
     HeadTimeout,
     /// A client took nothing of what was written to it for too long.
     WriteTimeout,
+}
+
+/// What was read again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Reloaded {
+    /// The certificate of the main listener, and its key.
+    Certificate,
+    /// The policy.
+    Policy,
+    /// The keys that sign our statement.
+    SigningKeys,
+}
+
+/// What came of reading it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ReloadOutcome {
+    /// It is in force.
+    Applied,
+    /// It was not taken, or could not be read: the last good one stays in force.
+    Refused,
 }
 
 /// What kind of stream ended.
@@ -80,6 +106,29 @@ impl Limit {
     }
 }
 
+impl Reloaded {
+    /// The name in metrics and logs.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Certificate => "certificate",
+            Self::Policy => "policy",
+            Self::SigningKeys => "signing_keys",
+        }
+    }
+}
+
+impl ReloadOutcome {
+    /// The name in metrics and logs.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Applied => "applied",
+            Self::Refused => "refused",
+        }
+    }
+}
+
 impl StreamKind {
     /// The name in metrics and logs.
     #[must_use]
@@ -112,6 +161,18 @@ impl EncodeLabelValue for Limit {
     }
 }
 
+impl EncodeLabelValue for Reloaded {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> fmt::Result {
+        EncodeLabelValue::encode(&self.name(), encoder)
+    }
+}
+
+impl EncodeLabelValue for ReloadOutcome {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> fmt::Result {
+        EncodeLabelValue::encode(&self.name(), encoder)
+    }
+}
+
 impl EncodeLabelValue for StreamKind {
     fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> fmt::Result {
         EncodeLabelValue::encode(&self.name(), encoder)
@@ -127,6 +188,12 @@ impl EncodeLabelValue for EndReason {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct LimitReached {
     limit: Limit,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ReloadEnded {
+    what: Reloaded,
+    outcome: ReloadOutcome,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -147,9 +214,22 @@ impl Default for Metrics {
             "Lines of the log dropped because nobody took them",
             telemetry::lines_dropped(),
         );
+        let (policy_generation, policy_timestamp) = (Gauge::default(), Gauge::default());
+        registry.register(
+            "policy_generation",
+            "How many policies have been in force, with the one that is",
+            policy_generation.clone(),
+        );
+        registry.register(
+            "policy_timestamp_seconds",
+            "When the policy in force was applied, as Unix time",
+            policy_timestamp.clone(),
+        );
+        let reloads = Family::default();
+        registry.register("reloads", "What was read again while running, and what came of it", reloads.clone());
         let streams_ended = Family::default();
         registry.register("streams_ended", "Streams that the proxy itself ended", streams_ended.clone());
-        Self { registry, connections, limits_reached, streams_ended }
+        Self { registry, connections, limits_reached, policy_generation, policy_timestamp, reloads, streams_ended }
     }
 }
 
@@ -157,6 +237,18 @@ impl Metrics {
     /// Counts a limit that stopped somebody.
     pub fn limit_reached(&self, limit: Limit) {
         self.limits_reached.get_or_create(&LimitReached { limit }).inc();
+    }
+
+    /// Counts that something was read again.
+    pub fn reloaded(&self, what: Reloaded, outcome: ReloadOutcome) {
+        self.reloads.get_or_create(&ReloadEnded { what, outcome }).inc();
+    }
+
+    /// Notes that another policy came into force, `at`.
+    pub fn policy_in_force(&self, at: SystemTime) {
+        self.policy_generation.inc();
+        let seconds = at.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        self.policy_timestamp.set(i64::try_from(seconds).unwrap_or(i64::MAX));
     }
 
     /// Counts a stream that the proxy ended.

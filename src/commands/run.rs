@@ -3,7 +3,10 @@
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::{ExitStatus, failed, open_files, refused, signals::Signals};
+use super::{
+    ExitStatus, failed, open_files, refused,
+    signals::{HangUps, Signals},
+};
 use crate::{
     app::App,
     config::{Config, Environment, Flags},
@@ -27,8 +30,8 @@ pub fn execute(flags: &Flags, environment: &Environment) -> ExitStatus {
 
 async fn serve(flags: &Flags, environment: &Environment) -> ExitStatus {
     // Handlers first: a signal that comes while starting is not lost, as PID 1 either (no default action there).
-    let mut signals = match Signals::listen() {
-        Ok(signals) => signals,
+    let (mut signals, hang_ups) = match Signals::listen().and_then(|signals| Ok((signals, HangUps::listen()?))) {
+        Ok(handlers) => handlers,
         Err(error) => return failed(&error),
     };
     let mut config = match Config::load(flags, environment) {
@@ -45,12 +48,20 @@ async fn serve(flags: &Flags, environment: &Environment) -> ExitStatus {
         Ok(app) => app,
         Err(error) => return failed(&error),
     };
-    serve_until_signalled(app, &mut signals).await;
+    serve_until_signalled(app, &mut signals, hang_ups).await;
     ExitStatus::Fine
 }
 
 /// The first signal begins the drain, a second one ends it: whoever waits at a terminal need not wait for it.
-async fn serve_until_signalled(app: App, signals: &mut Signals) {
+async fn serve_until_signalled(app: App, signals: &mut Signals, mut hang_ups: HangUps) {
+    let reload = app.reload().clone();
+    let reading_again = async {
+        loop {
+            hang_ups.next().await;
+            info!("signalled SIGHUP, reading again what can be");
+            reload.wish();
+        }
+    };
     let (first, second) = (CancellationToken::new(), CancellationToken::new());
     let signalled = async {
         // Waited for outside of the events: what an event holds is not even looked at where `logging.level` wants none.
@@ -65,5 +76,6 @@ async fn serve_until_signalled(app: App, signals: &mut Signals) {
     tokio::select! {
         () = app.run(first.cancelled(), second.cancelled()) => {}
         () = signalled => {}
+        _ = reading_again => {}
     }
 }

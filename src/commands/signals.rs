@@ -1,4 +1,4 @@
-//! The signals that end the process.
+//! The signals that end the process, and the one that has things read again.
 
 use std::io;
 
@@ -22,5 +22,20 @@ impl Signals {
             _ = self.terminate.recv() => "SIGTERM",
             _ = self.interrupt.recv() => "SIGINT",
         }
+    }
+}
+
+/// SIGHUP. While it lives it does not end the process.
+pub(super) struct HangUps(Signal);
+
+impl HangUps {
+    /// Must run inside a runtime.
+    pub(super) fn listen() -> io::Result<Self> {
+        signal(SignalKind::hangup()).map(Self)
+    }
+
+    /// Completes at the next one.
+    pub(super) async fn next(&mut self) {
+        let _closed = self.0.recv().await;
     }
 }
