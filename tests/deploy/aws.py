@@ -61,12 +61,10 @@ def signing_key() -> str:
     return subprocess.run(command.split(), check=True, capture_output=True, text=True).stdout
 
 
-def check(settings: dict[str, str], *arguments: str) -> subprocess.CompletedProcess:
+def check(settings: dict[str, str]) -> subprocess.CompletedProcess:
     """`cognito-auth-proxy check` with these variables and no other. The binary has to be there: nothing is skipped."""
     assert PROXY.exists(), f"{PROXY} is not built: cargo build --locked, or name one in DEPLOY_PROXY"
-    return subprocess.run(
-        [PROXY, *arguments, "check"], env=settings, capture_output=True, text=True, timeout=60, check=False
-    )
+    return subprocess.run([PROXY, "check"], env=settings, capture_output=True, text=True, timeout=60, check=False)
 
 
 def task_definition() -> dict:

@@ -84,5 +84,5 @@ def test_the_key_comes_as_a_credential_that_the_proxy_accepts(service, tmp_path)
     assert '"/etc/cognito-auth-proxy/policy.json"' in config
     file = tmp_path / "config.toml"
     file.write_text(config.replace("/etc/cognito-auth-proxy/policy.json", str(policy)))
-    answer = check({variable: str(key)}, "--config", str(file))
+    answer = check({variable: str(key), "COGNITO_AUTH_PROXY_CONFIG": str(file)})
     assert answer.returncode == 0, answer.stderr
