@@ -1,0 +1,317 @@
+"""config/ecs/cloudformation.yaml: no warning of cfn-lint, nobody past the load balancer, rules in the right order, secrets by
+reference, and as much of a stack as moto can make."""
+
+import json
+import pathlib
+import re
+import subprocess
+import sys
+
+import pytest
+import yaml
+from aws import ROOT, check, signing_key, stand_in, task_definition, template
+from taskdef import faults
+from test_ecs import AWAITED
+
+FILE = ROOT / "config/ecs/cloudformation.yaml"
+
+
+@pytest.fixture(scope="module")
+def stack():
+    return template()
+
+
+@pytest.fixture(scope="module")
+def resources(stack):
+    return stack["Resources"]
+
+
+def of_type(resources: dict, kind: str) -> dict[str, dict]:
+    return {name: found["Properties"] for name, found in resources.items() if found["Type"] == f"AWS::{kind}"}
+
+
+def lint(path) -> subprocess.CompletedProcess:
+    program = pathlib.Path(sys.executable).with_name("cfn-lint")
+    command = [program, "--include-checks", "I", "--template", path]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+
+
+def test_the_linter_has_nothing_to_say():
+    answer = lint(FILE)
+    assert (answer.returncode, answer.stdout) == (0, "")
+
+
+def test_the_linter_would_have_noticed(tmp_path):
+    text = FILE.read_text()
+    for label, good, bad in (
+        ("reference", "!Ref TargetGroup }", "!Ref TargetGroups }"),
+        ("enumeration", "OnUnauthenticatedRequest: deny", "OnUnauthenticatedRequest: refuse"),
+        ("name", "OnUnauthenticatedRequest: deny", "OnUnauthenticated: deny"),
+        ("size", 'Memory: "2048"', 'Memory: "1536"'),
+    ):
+        assert good in text, label
+        broken = tmp_path / f"{label}.yaml"
+        broken.write_text(text.replace(good, bad, 1))
+        assert lint(broken).returncode != 0, label
+
+
+def test_only_the_load_balancer_reaches_the_task(resources):
+    groups = of_type(resources, "EC2::SecurityGroup")
+    (way_in,) = groups["TaskGroup"]["SecurityGroupIngress"]
+    assert way_in["SourceSecurityGroupId"] == {"Fn::GetAtt": ["LoadBalancerGroup", "GroupId"]}
+    assert (way_in["FromPort"], way_in["ToPort"], way_in["IpProtocol"]) == (8080, 8080, "tcp")
+    assert "CidrIp" not in way_in and "CidrIpv6" not in way_in
+    assert of_type(resources, "EC2::SecurityGroupIngress") == {}, "a way in that stands somewhere else"
+    network = resources["Service"]["Properties"]["NetworkConfiguration"]["AwsvpcConfiguration"]
+    assert network["SecurityGroups"] == [{"Fn::GetAtt": ["TaskGroup", "GroupId"]}]
+    assert network["AssignPublicIp"] == "DISABLED"
+    assert network["Subnets"] == {"Ref": "PrivateSubnets"}
+
+
+def test_the_ways_out_are_those_that_keys_and_sign_in_need(resources):
+    groups = of_type(resources, "EC2::SecurityGroup")
+    for name in ("TaskGroup", "LoadBalancerGroup"):
+        assert [(out["FromPort"], out["ToPort"]) for out in groups[name]["SecurityGroupEgress"]] == [(443, 443)]
+    (out,) = of_type(resources, "EC2::SecurityGroupEgress").values()
+    assert (out["FromPort"], out["ToPort"]) == (8080, 8080)
+    assert out["DestinationSecurityGroupId"] == {"Fn::GetAtt": ["TaskGroup", "GroupId"]}
+
+
+def rules(resources: dict) -> list[dict]:
+    return sorted(of_type(resources, "ElasticLoadBalancingV2::ListenerRule").values(), key=lambda rule: rule["Priority"])
+
+
+def paths(rule: dict):
+    found = [one["PathPatternConfig"]["Values"] for one in rule["Conditions"] if one["Field"] == "path-pattern"]
+    return found[0] if found else None
+
+
+def kinds(rule: dict) -> list[str]:
+    return [action["Type"] for action in sorted(rule["Actions"], key=lambda action: action.get("Order", 1))]
+
+
+def test_rules_stand_from_the_narrow_to_the_wide(resources):
+    found = [(paths(rule), kinds(rule)) for rule in rules(resources)]
+    assert found == [
+        (["/signed-out"], ["fixed-response"]),
+        (["/.auth/logout", "/.auth/health"], ["forward"]),
+        ({"Ref": "ApiPaths"}, ["authenticate-cognito", "forward"]),
+        (None, ["authenticate-cognito", "forward"]),
+    ]
+
+
+def test_without_a_user_nothing_but_the_proxys_own_answers_are_reached(resources):
+    """Exact paths below the reserved prefix: no pattern, so nothing else of the host comes through."""
+    for rule in rules(resources):
+        if "forward" in kinds(rule) and "authenticate-cognito" not in kinds(rule):
+            assert all(re.fullmatch(r"/\.auth/[a-z]+", path) for path in paths(rule))
+    for listener in of_type(resources, "ElasticLoadBalancingV2::Listener").values():
+        assert [action["Type"] for action in listener["DefaultActions"]] in (["fixed-response"], ["redirect"])
+
+
+def test_every_rule_is_for_the_one_host_and_has_no_more_values_than_a_rule_may(stack, resources):
+    for rule in rules(resources):
+        (host,) = [one["HostHeaderConfig"]["Values"] for one in rule["Conditions"] if one["Field"] == "host-header"]
+        assert host == [{"Ref": "DomainName"}]
+        given = paths(rule) or []
+        if isinstance(given, dict):
+            given = stack["Parameters"][given["Ref"]]["Default"].split(",")
+        assert len(host) + len(given) <= 5
+
+
+def test_both_rules_that_sign_in_ask_for_the_same_and_for_openid(resources):
+    found = [
+        action["AuthenticateCognitoConfig"] for rule in rules(resources) for action in rule["Actions"] if "AuthenticateCognitoConfig" in action
+    ]
+    assert [one.pop("OnUnauthenticatedRequest") for one in map(dict, found)] == ["deny", "authenticate"]
+    assert len({json.dumps({key: value for key, value in one.items() if key != "OnUnauthenticatedRequest"}) for one in found}) == 1
+    assert "openid" in found[0]["Scope"].split()
+    client = resources["UserPoolClient"]["Properties"]
+    assert set(found[0]["Scope"].split()) <= set(client["AllowedOAuthScopes"])
+    refresh = client["RefreshTokenValidity"] * {"hours": 3600, "days": 86400}[client["TokenValidityUnits"]["RefreshToken"]]
+    assert refresh > found[0]["SessionTimeout"]
+
+
+def test_the_client_fits_a_load_balancer(resources):
+    client = resources["UserPoolClient"]["Properties"]
+    assert client["GenerateSecret"] is True
+    assert client["AllowedOAuthFlows"] == ["code"]
+    assert client["CallbackURLs"] == [{"Fn::Sub": "https://${DomainName}/oauth2/idpresponse"}]
+    assert client["PreventUserExistenceErrors"] == "ENABLED"
+    assert resources["UserPool"]["Properties"]["AdminCreateUserConfig"] == {"AllowAdminCreateUserOnly": True}
+
+
+def test_signing_out_ends_on_a_page_that_needs_no_user(resources):
+    (landing,) = resources["UserPoolClient"]["Properties"]["LogoutURLs"]
+    (proxy,) = [box for box in resources["TaskDefinition"]["Properties"]["ContainerDefinitions"] if box["Name"] != "app"]
+    environment = {entry["Name"]: entry["Value"] for entry in proxy["Environment"]}
+    assert environment["COGNITO_AUTH_LOGOUT_REDIRECT_URL"] == landing == {"Fn::Sub": "https://${DomainName}/signed-out"}
+    page = rules(resources)[0]
+    assert paths(page) == ["/signed-out"]
+    assert len(page["Actions"][0]["FixedResponseConfig"]["MessageBody"]) <= 1024
+
+
+def attributes(found: list[dict]) -> dict:
+    return {one["Key"]: one["Value"] for one in found}
+
+
+def test_the_load_balancer_is_strict_and_outlives_mistakes(resources):
+    found = attributes(resources["LoadBalancer"]["Properties"]["LoadBalancerAttributes"])
+    assert found["routing.http.drop_invalid_header_fields.enabled"] == "true"
+    assert found["routing.http.desync_mitigation_mode"] == "strictest"
+    assert found["deletion_protection.enabled"] == "true"
+    kept = re.search(r'keep_alive_timeout = "(\d+)s"', (ROOT / "config/default.toml").read_text())
+    assert int(found["idle_timeout.timeout_seconds"]) < int(kept[1])
+
+
+def test_targets_are_addresses_asked_for_what_the_proxy_answers_itself(resources):
+    group = resources["TargetGroup"]["Properties"]
+    assert (group["TargetType"], group["Port"], group["HealthCheckPath"]) == ("ip", 8080, "/.auth/health")
+    assert group["Matcher"] == {"HttpCode": "200"}
+    assert int(attributes(group["TargetGroupAttributes"])["deregistration_delay.timeout_seconds"]) >= 30
+
+
+def test_no_secret_stands_in_the_template(stack, resources):
+    assert "PRIVATE KEY" not in FILE.read_text()
+    for name, parameter in stack["Parameters"].items():
+        if "Secret" in name or "Key" in name:
+            assert name.endswith("Arn") and "Default" not in parameter
+    for box in resources["TaskDefinition"]["Properties"]["ContainerDefinitions"]:
+        assert [entry for entry in box.get("Secrets", []) if entry["ValueFrom"] != {"Ref": "SigningKeySecretArn"}] == []
+
+
+def statements(resources: dict, role: str) -> list[dict]:
+    policies = resources[role]["Properties"].get("Policies", [])
+    return [statement for policy in policies for statement in policy["PolicyDocument"]["Statement"]]
+
+
+def test_the_containers_may_read_the_policy_and_nothing_else(resources):
+    """The application shares the role: it must not be able to read the key that it trusts."""
+    assert "ManagedPolicyArns" not in resources["TaskRole"]["Properties"]
+    assert statements(resources, "TaskRole") == [
+        {"Effect": "Allow", "Action": "secretsmanager:GetSecretValue", "Resource": {"Ref": "PolicySecret"}}
+    ]
+    assert [one["Resource"] for one in statements(resources, "ExecutionRole")] == [{"Ref": "SigningKeySecretArn"}]
+
+
+def test_a_bad_task_is_rolled_back_and_no_good_one_stopped_for_it(resources):
+    deployment = resources["Service"]["Properties"]["DeploymentConfiguration"]
+    assert deployment["DeploymentCircuitBreaker"] == {"Enable": True, "Rollback": True}
+    assert deployment["MinimumHealthyPercent"] == 100
+    assert {"OwnRule", "ApiRule", "PagesRule"} <= set(resources["Service"]["DependsOn"])
+
+
+def test_alarms_look_for_reasons_there_are(resources):
+    codes = (ROOT / "README.md").read_text()
+    named = re.findall(r'\$\.reason = "(\w+)"', FILE.read_text())
+    assert len(named) == 6
+    assert [name for name in named if f"`{name}`" not in codes] == []
+
+
+# What moto's CloudFormation does not know. Users and the policy are made through its other interfaces instead.
+UNKNOWN_TO_MOTO = ("Cognito::", "SecretsManager::", "EC2::SecurityGroupEgress", "CloudWatch::Alarm", "Logs::MetricFilter")
+
+
+def filled(value, given: dict):
+    """The template with what `given` says in place of each reference to a resource that is made elsewhere."""
+    if isinstance(value, dict):
+        for way, name in value.items():
+            name = ".".join(name) if isinstance(name, list) and way == "Fn::GetAtt" else name
+            if way in ("Ref", "Fn::GetAtt") and name in given:
+                return given[name]
+            if way == "Fn::Sub":
+                for known, found in given.items():
+                    name = name.replace(f"${{{known}}}", found)
+                return {way: name}
+        return {key: filled(entry, given) for key, entry in value.items()}
+    return [filled(entry, given) for entry in value] if isinstance(value, list) else value
+
+
+def users(aws, resources: dict) -> dict[str, str]:
+    """The pool and its client as the template has them, and what references to them give."""
+    cognito = aws.client("cognito-idp")
+    pool = cognito.create_user_pool(PoolName="gradio-app", UsernameAttributes=["email"])["UserPool"]
+    wanted = {"UserPoolId": pool["Id"], "CallbackURLs": ["https://app.example.com/oauth2/idpresponse"]}
+    wanted["LogoutURLs"] = ["https://app.example.com/signed-out"]
+    client = cognito.create_user_pool_client(**(resources["UserPoolClient"]["Properties"] | wanted))["UserPoolClient"]
+    cognito.create_user_pool_domain(UserPoolId=pool["Id"], Domain="gradio-app")
+    cognito.create_group(UserPoolId=pool["Id"], GroupName="app-users")
+    return {"UserPool": pool["Id"], "UserPool.Arn": pool["Arn"], "UserPoolClient": client["ClientId"], "UserPoolDomain": "gradio-app"}
+
+
+def network(aws) -> dict[str, str]:
+    ec2 = aws.client("ec2")
+    vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+    subnets = [
+        ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.0.{number}.0/24", AvailabilityZone=f"eu-west-2{zone}")["Subnet"]["SubnetId"]
+        for number, zone in enumerate("abab")
+    ]
+    return {"VpcId": vpc, "PublicSubnets": ",".join(subnets[:2]), "PrivateSubnets": ",".join(subnets[2:])}
+
+
+@pytest.fixture(scope="module")
+def made(stack, resources):
+    with stand_in() as aws:
+        secrets = aws.client("secretsmanager")
+        key = secrets.create_secret(Name="gradio-app/signing-key", SecretString=signing_key())
+        policy = secrets.create_secret(Name="gradio-app/policy", SecretString='{"allowed_groups": ["app-users"]}')
+        given = users(aws, resources) | {"PolicySecret": policy["ARN"]}
+        known = {
+            name: found for name, found in resources.items() if not found["Type"].removeprefix("AWS::").startswith(UNKNOWN_TO_MOTO)
+        }
+        reduced = filled(stack | {"Resources": known}, given)
+        parameters = network(aws) | {
+            "DomainName": "app.example.com",
+            "CertificateArn": aws.client("acm").request_certificate(DomainName="app.example.com")["CertificateArn"],
+            "AppImage": "123456789012.dkr.ecr.eu-west-2.amazonaws.com/app:1.0.0",
+            "ProxyImage": "123456789012.dkr.ecr.eu-west-2.amazonaws.com/cognito-auth-proxy:0.1.0",
+            "UserPoolDomainPrefix": "gradio-app",
+            "SigningKeySecretArn": key["ARN"],
+        }
+        formation = aws.client("cloudformation")
+        formation.create_stack(
+            StackName="gradio-app",
+            TemplateBody=json.dumps(reduced),
+            Parameters=[{"ParameterKey": name, "ParameterValue": value} for name, value in parameters.items()],
+            Capabilities=["CAPABILITY_IAM"],
+        )
+        (found,) = formation.describe_stacks(StackName="gradio-app")["Stacks"]
+        assert found["StackStatus"] == "CREATE_COMPLETE", found
+        yield aws, {entry["OutputKey"]: entry["OutputValue"] for entry in found["Outputs"]}
+
+
+def test_the_stack_can_be_made(made):
+    aws, outputs = made
+    elb = aws.client("elbv2")
+    listeners = {one["Port"]: one for one in elb.describe_listeners(LoadBalancerArn=outputs["LoadBalancerArn"])["Listeners"]}
+    assert sorted(listeners) == [80, 443]
+    found = elb.describe_rules(ListenerArn=listeners[443]["ListenerArn"])["Rules"]
+    assert sorted(rule["Priority"] for rule in found) == ["10", "100", "20", "30", "default"]
+    (service,) = aws.client("ecs").describe_services(cluster="gradio-app", services=["gradio-app"])["services"]
+    assert service["taskDefinition"] == outputs["TaskDefinitionArn"]
+    task = aws.client("ecs").describe_task_definition(taskDefinition=outputs["TaskDefinitionArn"])["taskDefinition"]
+    assert [box["name"] for box in task["containerDefinitions"]] == ["app", "cognito-auth-proxy"]
+    # Filled in, the containers pass what the example's pass; moto keeps little of what stands above them.
+    assert faults(task_definition() | {"containerDefinitions": task["containerDefinitions"]}) == []
+
+
+def test_the_proxy_accepts_the_settings_of_the_stack(made):
+    aws, outputs = made
+    task = aws.client("ecs").describe_task_definition(taskDefinition=outputs["TaskDefinitionArn"])["taskDefinition"]
+    (proxy,) = [box for box in task["containerDefinitions"] if box["name"] == "cognito-auth-proxy"]
+    settings = {entry["name"]: entry["value"] for entry in proxy["environment"]}
+    assert settings["COGNITO_AUTH_ALB_ARNS"] == outputs["LoadBalancerArn"]
+    assert settings["COGNITO_AUTH_USER_POOL_ID"] == outputs["UserPoolId"]
+    assert settings["COGNITO_AUTH_CLIENT_IDS"] == outputs["UserPoolClientId"]
+    settings["COGNITO_AUTH_SIGNING_KEY"] = signing_key()
+    for name in AWAITED:
+        assert settings.pop(name), f"{name} is not in the template"
+        settings["COGNITO_AUTH_ALLOWED_GROUPS"] = "app-users"
+    answer = check(settings | aws.environment)
+    assert answer.returncode == 0, answer.stderr
+
+
+def test_the_file_has_no_alias():
+    """CloudFormation refuses what YAML calls one."""
+    events = yaml.parse(FILE.read_text())
+    assert not [event for event in events if isinstance(event, yaml.AliasEvent)]
