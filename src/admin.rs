@@ -5,14 +5,14 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{
     HeaderMap, HeaderValue, Method, Request, Response, StatusCode,
-    header::{ALLOW, CONTENT_TYPE, RETRY_AFTER},
+    header::{ACCEPT, ALLOW, CONTENT_TYPE, RETRY_AFTER},
 };
 use http_body_util::Full;
 
 use crate::{
     endpoints::{Endpoints, for_method, json, own},
     ingress::{Connection, Received},
-    metrics::{self, Metrics},
+    metrics::{Form, Metrics},
     rejection::{Rejection, problem},
     server::Answer,
 };
@@ -31,21 +31,23 @@ impl Admin {
         Self { endpoints, metrics }
     }
 
-    async fn respond(&self, method: &Method, path: &str) -> Result<Response<Bytes>, Rejection> {
-        if !matches!(*method, Method::GET | Method::HEAD) {
+    async fn respond(&self, request: &Request<Received>) -> Result<Response<Bytes>, Rejection> {
+        if !matches!(*request.method(), Method::GET | Method::HEAD) {
             return Err(Rejection::MethodNotAllowed { allow: "GET, HEAD" });
         }
-        match path {
+        match request.uri().path() {
             "/health" => Ok(self.endpoints.health()),
             "/jwks.json" => Ok(self.endpoints.jwks()),
-            "/metrics" => Ok(self.metrics()),
+            "/metrics" => Ok(self.metrics(request.headers())),
             "/ready" => self.endpoints.ready().await,
             _ => Err(Rejection::NotFound),
         }
     }
 
-    fn metrics(&self) -> Response<Bytes> {
-        own(StatusCode::OK, metrics::MEDIA_TYPE, Bytes::from(self.metrics.render()))
+    fn metrics(&self, fields: &HeaderMap) -> Response<Bytes> {
+        let accept = fields.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
+        let form = Form::wanted_by(&accept.collect::<Vec<_>>().join(","));
+        own(StatusCode::OK, form.media_type(), Bytes::from(form.of(self.metrics.render())))
     }
 }
 
@@ -53,7 +55,7 @@ impl Answer for Admin {
     type Body = Full<Bytes>;
 
     async fn answer(self: Arc<Self>, request: Request<Received>, _connection: Connection) -> Response<Full<Bytes>> {
-        let response = match self.respond(request.method(), request.uri().path()).await {
+        let response = match self.respond(&request).await {
             Ok(response) => response,
             Err(rejection) => refusal(&rejection),
         };

@@ -12,11 +12,12 @@ use crate::{
     admin::Admin,
     authenticator::{Authenticator, SetupError},
     authoriser::{self, Initial, LiveAuthoriser, PolicyError, PolicyOrigin, Tenures},
-    config::{self, AdminListener, Config, Credentials, Drain, Limits},
+    config::{self, AdminListener, Config, Credentials, Drain, Emf, Limits},
     endpoints::{Endpoints, Logout, Relogins},
     gateway::Gateway,
     ingress::{Hygiene, RequestIds, Routes, Uploads},
-    metrics::Metrics,
+    keys::Fetching,
+    metrics::{Metrics, emf::Reporting},
     readiness::Readiness,
     rejection::Refusals,
     reload::Reload,
@@ -70,6 +71,7 @@ pub struct App {
     metrics: Arc<Metrics>,
     reload: Reload,
     limits: Limits,
+    emf: Emf,
     stage: Stage,
     drain: Drain,
     keep_alive_timeout: Duration,
@@ -149,6 +151,7 @@ impl App {
             policy_origin: origin,
             stage,
             limits: config.limits.clone(),
+            emf: config.logging.emf.clone(),
             drain: config.server.drain,
             keep_alive_timeout: config.server.keep_alive_timeout,
             tasks,
@@ -203,6 +206,8 @@ impl App {
             version = env!("CARGO_PKG_VERSION"),
             "serving"
         );
+        let metrics = Arc::clone(&self.metrics);
+        let reporting = Reporting::begin(self.emf, &metrics, &background, stop_background.clone());
         let terms = Terms {
             keep_alive_timeout: self.keep_alive_timeout,
             heads: self.limits.heads,
@@ -228,6 +233,7 @@ impl App {
         let server = Server::new(&terms, open.clone(), ends);
         let accepting = background.spawn(async move { server.serve(self.listeners.main, self.gateway).await });
         stop.await;
+        metrics.drain_begins();
         tokio::select! {
             biased;
             () = hurry => {}
@@ -239,6 +245,7 @@ impl App {
             warn!("the accept loop had ended early");
         }
         stop_background.cancel();
+        reporting.ended().await;
         info!("stopped");
     }
 }
@@ -283,7 +290,10 @@ fn gateway(
     let gateway = Gateway {
         hygiene,
         routes: Routes::new(config.server.reserved_prefix.clone(), config.authoriser.public_paths.clone()),
-        authenticator: authenticator(config, tasks)?,
+        authenticator: authenticator(
+            config,
+            Fetching { tasks: tasks.background.clone(), metrics: Arc::clone(metrics) },
+        )?,
         authoriser: Arc::clone(live),
         uploads: Uploads::from_config(&config.limits.bodies, Arc::clone(metrics)),
         upstream,
@@ -292,14 +302,14 @@ fn gateway(
         relogins: Relogins::new(config.rejection.relogin, config.logout.cookie_name.clone()),
         refusals: Refusals::from_config(&config.rejection, &config.server.allowed_origins, logout_path),
         request_ids: RequestIds::start(config.server.request_id).map_err(|_| StartError::Randomness)?,
-        access: AccessPolicy::from_config(&config.logging),
+        access: AccessPolicy::from_config(&config.logging, Arc::clone(metrics)),
     };
     Ok((gateway, endpoints))
 }
 
-fn authenticator(config: &Config, tasks: &Tasks) -> Result<Authenticator, SetupError> {
+fn authenticator(config: &Config, fetching: Fetching) -> Result<Authenticator, SetupError> {
     let memory = config.limits.credential_cache;
-    Authenticator::from_config(&config.credentials, &config.dev, memory, tasks.background.clone())
+    Authenticator::from_config(&config.credentials, &config.dev, memory, fetching)
 }
 
 fn listen(address: SocketAddr, key: &'static str) -> Result<TcpListener, StartError> {

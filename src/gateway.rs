@@ -14,7 +14,7 @@ use crate::{
         Arrival, Connection, Endpoint, Hygiene, Inbound, Progress, REQUEST_ID, Received, RequestBody, RequestIds, Room,
         Route, Routes, Site, Uploads,
     },
-    rejection::{Petitioner, Refusals, Rejection, TOKEN_EXPIRED},
+    rejection::{Petitioner, Reason, Refusals, Rejection},
     response::{Content, RecordedBody},
     server::Answer,
     upstream::Upstream,
@@ -51,7 +51,7 @@ impl Gateway {
         let request_id = self.request_ids.assign(request.headers());
         let petitioner = Petitioner::of(&request, request_id.clone());
         let (method, target) = (request.method().clone(), request.uri().clone());
-        let mut record = Record::begin(self.access, request_id.clone(), method.clone(), target);
+        let mut record = Record::begin(self.access.clone(), request_id.clone(), method.clone(), target);
         let arrival = Arrival { connection, request_id: request_id.clone() };
         let received = self.receive(request, arrival, &mut record);
         async move {
@@ -102,7 +102,7 @@ impl Gateway {
                 Err(rejection) => {
                     let relogin = self.relogins.offer(&rejection, &inbound, petitioner.caller).ok_or(rejection)?;
                     record.decision = Decision::Deny;
-                    record.refusal = Some(TOKEN_EXPIRED);
+                    record.refusal = Some(Reason::TokenExpired);
                     return Ok(own(relogin));
                 }
             },

@@ -10,7 +10,7 @@ use http_body::{Body, Frame, SizeHint};
 
 use crate::{
     access::Record,
-    metrics::EndReason,
+    metrics::{EndReason, StreamKind},
     upstream::{AnswerBody, AnswerError},
 };
 
@@ -34,6 +34,11 @@ impl RecordedBody {
     /// Joins the two.
     #[must_use]
     pub fn new(content: Content, mut record: Record) -> Self {
+        if let Content::Answer(body) = &content
+            && body.kind() != StreamKind::Download
+        {
+            record.goes_on();
+        }
         if content.is_end() {
             record.complete();
         }

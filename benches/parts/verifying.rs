@@ -7,7 +7,7 @@ use cognito_auth_proxy::{
     config::{AlbArn, ClientId, Credentials, Dev, GroupsSource, KeySetSource, KeysUrl, Verification},
     dev::{Issuer, KeyEndpoint, Parties, Tokens, User},
     ingress::Presented,
-    keys::{AlbKeys, PoolKeys},
+    keys::{AlbKeys, Fetching, PoolKeys},
     token::{AlbVerifier, CognitoVerifier, IssuerKeys},
 };
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -49,9 +49,13 @@ impl Verifying {
         Self { tokens: issuer.tokens(&user), runtime, tasks, expected }
     }
 
+    fn fetching(&self) -> Fetching {
+        Fetching { tasks: self.tasks.clone(), ..Fetching::default() }
+    }
+
     /// Verifies the load balancer's token, whose key is known.
     pub(crate) fn alb_token(&self) -> impl Fn() {
-        let keys = Arc::new(AlbKeys::new(&self.expected.alb_keys, self.tasks.clone()).unwrap());
+        let keys = Arc::new(AlbKeys::new(&self.expected.alb_keys, self.fetching()).unwrap());
         let (verifier, now) = (AlbVerifier::new(&self.expected, keys), now());
         let verify = move || drop(self.runtime.block_on(verifier.verify(self.tokens.data.as_bytes(), now)).unwrap());
         verify();
@@ -63,7 +67,7 @@ impl Verifying {
         let GroupsSource::CognitoAccessToken { key_sets, claim } = &self.expected.groups else { unreachable!() };
         let key_sets = key_sets.iter().map(|source| IssuerKeys {
             issuer: source.issuer.clone(),
-            keys: Arc::new(PoolKeys::new(&source.url, self.tasks.clone()).unwrap()),
+            keys: Arc::new(PoolKeys::new(&source.url, self.fetching()).unwrap()),
         });
         let (verifier, now) = (CognitoVerifier::new(&self.expected, key_sets.collect(), claim.clone()), now());
         let (token, client) = (self.tokens.access_token.as_bytes(), self.expected.client_ids[0].as_str());
@@ -75,7 +79,7 @@ impl Verifying {
     /// Authenticates with both tokens, which were seen before.
     pub(crate) fn both_tokens_again(&self) -> impl Fn() {
         let credentials = Credentials::Verify(self.expected.clone());
-        let authenticator = Authenticator::from_config(&credentials, &Dev::Off, 32 << 20, self.tasks.clone()).unwrap();
+        let authenticator = Authenticator::from_config(&credentials, &Dev::Off, 32 << 20, self.fetching()).unwrap();
         let fields = self.tokens.fields();
         let fields = fields.map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_str(value).unwrap()));
         let presented = Presented::take_from(&mut HeaderMap::from_iter(fields));

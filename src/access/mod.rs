@@ -6,7 +6,7 @@
 mod encoder;
 mod line;
 
-use std::{net::IpAddr, sync::Arc};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use http::{HeaderValue, Method, StatusCode, Uri};
 use tokio::time::Instant;
@@ -17,8 +17,8 @@ use crate::{
     authoriser::Grant,
     config::{AccessLog, LoggedEmails, Logging},
     ingress::Answering,
-    metrics::EndReason,
-    rejection::Rejection,
+    metrics::{Carrier, Course, EndReason, Metrics, Took, closed_set},
+    rejection::{Reason, Rejection},
     telemetry,
 };
 
@@ -30,53 +30,42 @@ const LONGEST_PATH: usize = 512;
 /// The longest method that is logged whole, in bytes. None that is registered has half of it.
 const LONGEST_METHOD: usize = 64;
 
-/// Which lines are written, with what, and where to.
-#[derive(Debug, Clone, Copy)]
+/// Which lines are written, with what, and where to; and where requests are counted.
+#[derive(Debug, Clone)]
 pub struct AccessPolicy {
     wanted: AccessLog,
     emails: LoggedEmails,
     lines: Lines,
+    metrics: Arc<Metrics>,
 }
 
 impl AccessPolicy {
     /// Takes what it needs of the configuration. The log is started before.
     #[must_use]
-    pub fn from_config(logging: &Logging) -> Self {
+    pub fn from_config(logging: &Logging, metrics: Arc<Metrics>) -> Self {
         let lines = Lines::of_process(telemetry::json_sink());
-        Self { wanted: logging.access, emails: logging.emails, lines }
+        Self { wanted: logging.access, emails: logging.emails, lines, metrics }
     }
 }
 
-/// What was decided on a request. The names are stable: people search logs for them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Decision {
-    /// Forwarded for a user.
-    Allow,
-    /// Refused.
-    Deny,
-    /// Answered by the proxy itself.
-    Own,
-    /// Forwarded without a user.
-    Public,
-    /// Nothing yet: the client left before.
-    Undecided,
-}
-
-impl Decision {
-    /// The name in the log.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Allow => "allow",
-            Self::Deny => "deny",
-            Self::Own => "own",
-            Self::Public => "public",
-            Self::Undecided => "undecided",
-        }
+closed_set! {
+    /// What was decided on a request. The names are stable: people search logs for them.
+    pub enum Decision = "decision" {
+        /// Forwarded for a user.
+        Allow => "allow",
+        /// Refused.
+        Deny => "deny",
+        /// Answered by the proxy itself.
+        Own => "own",
+        /// Forwarded without a user.
+        Public => "public",
+        /// Nothing yet: the client left before.
+        Undecided => "undecided",
     }
 }
 
-/// What is noted of one request while it goes its way; dropping it writes the line.
+/// What is noted of one request while it goes its way; dropping it writes the line and
+/// counts the request.
 pub struct Record {
     policy: AccessPolicy,
     request_id: HeaderValue,
@@ -89,14 +78,15 @@ pub struct Record {
     pub decision: Decision,
     /// The rule that admitted the user.
     pub granted_by: Option<Grant>,
-    /// The code of a refusal.
-    pub refusal: Option<&'static str>,
+    /// The reason of a refusal.
+    pub refusal: Option<Reason>,
     /// Who asked, once verified.
     pub profile: Option<Arc<Profile>>,
     /// Tells the request's content, which may still be coming, that the answer has not ended.
     pub answering: Option<Answering>,
     head: Option<(StatusCode, Instant)>,
     bytes_out: u64,
+    course: Course,
     end: End,
 }
 
@@ -116,6 +106,7 @@ impl Record {
     /// Begins the record of a request.
     #[must_use]
     pub fn begin(policy: AccessPolicy, request_id: HeaderValue, method: Method, target: Uri) -> Self {
+        policy.metrics.traffic().begins();
         Self {
             policy,
             request_id,
@@ -130,6 +121,7 @@ impl Record {
             answering: None,
             head: None,
             bytes_out: 0,
+            course: Course::Answer,
             end: End::Aborted,
         }
     }
@@ -140,7 +132,7 @@ impl Record {
         if self.decision == Decision::Undecided {
             self.decision = Decision::Deny;
         }
-        self.refusal = Some(rejection.code());
+        self.refusal = Some(rejection.reason());
         let request_id = self.request_id.to_str().unwrap_or_default();
         if rejection.is_fault() {
             warn!(request_id, code = rejection.code(), cause = rejection.chain(), "request not answered");
@@ -155,8 +147,14 @@ impl Record {
     }
 
     /// Some bytes of the answer's body have gone.
-    pub const fn sent(&mut self, bytes: u64) {
+    pub fn sent(&mut self, bytes: u64) {
+        self.policy.metrics.traffic().sent(Carrier::Http, bytes);
         self.bytes_out = self.bytes_out.saturating_add(bytes);
+    }
+
+    /// The answer goes on, as an event stream or a WebSocket.
+    pub const fn goes_on(&mut self) {
+        self.course = Course::Stream;
     }
 
     /// The answer has gone to its end.
@@ -184,15 +182,18 @@ impl std::fmt::Debug for Record {
 
 impl Drop for Record {
     fn drop(&mut self) {
+        let took = Took { time: self.began.elapsed(), course: self.course };
+        let status = self.head.map(|(status, _)| status);
+        self.policy.metrics.traffic().ends((self.decision, self.refusal, status), took);
         if self.policy.wanted == AccessLog::Refusals && self.refusal.is_none() {
             return;
         }
-        self.line().write(self.policy.lines);
+        self.line(took.time).write(self.policy.lines);
     }
 }
 
 impl Record {
-    fn line(&self) -> Line<'_> {
+    fn line(&self, took: Duration) -> Line<'_> {
         let profile = self.profile.as_deref();
         Line {
             request_id: self.request_id.to_str().unwrap_or_default(),
@@ -200,7 +201,7 @@ impl Record {
             path: shortened(self.target.path(), LONGEST_PATH),
             status: self.head.map(|(status, _)| status.as_u16()),
             decision: self.decision.name(),
-            reason: self.refusal,
+            reason: self.refusal.map(Reason::name),
             granted_by: self.granted_by.as_ref(),
             subject: profile.map(|profile| profile.subject.as_str()),
             email: match self.policy.emails {
@@ -211,7 +212,7 @@ impl Record {
             end: self.end.name(),
             bytes_out: self.bytes_out,
             head_ms: self.head.map(|(_, at)| at.saturating_duration_since(self.began).into()),
-            duration_ms: self.began.elapsed().into(),
+            duration_ms: took.into(),
         }
     }
 }

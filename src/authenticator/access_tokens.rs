@@ -14,13 +14,17 @@ use super::{
     identity::Known,
     turns::Turn,
 };
-use crate::token::{AccessClaims, CognitoVerifier, Verified};
+use crate::{
+    metrics::{Lookup, Memory, Metrics},
+    token::{AccessClaims, CognitoVerifier, Verified},
+};
 
 /// What verifies access tokens, and what it has verified lately.
 #[derive(Debug)]
 pub(super) struct AccessTokens {
     verifier: CognitoVerifier,
     remembered: Remembered<Arc<AccessToken>>,
+    metrics: Arc<Metrics>,
 }
 
 /// About what a user takes beside their groups, the last statement included.
@@ -53,8 +57,12 @@ impl AccessToken {
 }
 
 impl AccessTokens {
-    pub(super) const fn new(verifier: CognitoVerifier, remembered: Remembered<Arc<AccessToken>>) -> Self {
-        Self { verifier, remembered }
+    pub(super) const fn new(
+        verifier: CognitoVerifier,
+        remembered: Remembered<Arc<AccessToken>>,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        Self { verifier, remembered, metrics }
     }
 
     /// The claims of `token`, which must have been issued to `client`, at `now`. `turn` is used up.
@@ -67,8 +75,10 @@ impl AccessTokens {
     ) -> Result<Arc<AccessToken>, AuthenticationError> {
         let texts = [Some(token), Some(client.as_bytes()), None];
         if let Some(access) = self.remembered.find(&texts, now) {
+            self.metrics.verification().looked_up(Memory::AccessToken, Lookup::Hit);
             return Ok(access);
         }
+        self.metrics.verification().looked_up(Memory::AccessToken, Lookup::Miss);
         // With the key at hand the same turn does. A key that has to be fetched must not keep others waiting.
         let (prepared, turn) = match self.verifier.prepare(token).now_or_never() {
             Some(prepared) => (prepared, turn),

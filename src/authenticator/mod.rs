@@ -14,11 +14,10 @@ use std::{
 };
 
 use thiserror::Error;
-use tokio_util::task::TaskTracker;
 
 use crate::{
     config::{Credentials, Dev},
-    keys::FetchError,
+    keys::{FetchError, Fetching},
     token::TokenError,
 };
 
@@ -83,17 +82,17 @@ enum AbsentCredential {
 
 impl Authenticator {
     /// Verifies by `credentials`, with the mock user of `dev`, and remembers what was verified in `memory` bytes. Nothing
-    /// is fetched yet; fetches run on `tasks`.
+    /// is fetched yet; fetches run, and all of it is counted, as `fetching` says.
     pub fn from_config(
         credentials: &Credentials,
         dev: &Dev,
         memory: u64,
-        tasks: TaskTracker,
+        fetching: Fetching,
     ) -> Result<Self, SetupError> {
         let presented = match credentials {
             Credentials::RefuseAll => PresentedCredential::Refused,
             Credentials::Verify(expected) => {
-                PresentedCredential::Verified(Box::new(Verifiers::from_config(expected, memory, tasks)?))
+                PresentedCredential::Verified(Box::new(Verifiers::from_config(expected, memory, fetching)?))
             }
         };
         let absent = match dev {

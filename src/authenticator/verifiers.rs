@@ -2,19 +2,20 @@
 
 use std::sync::Arc;
 
-use tokio_util::task::TaskTracker;
+use tokio::time::Instant;
 
 use super::{
     AlbCredential, AuthenticationError, CredentialField, Profile, SetupError,
     access_tokens::AccessTokens,
     cache::{self, Remembered, Terms, Texts},
     identity::Known,
-    turns::Turns,
+    turns::{Turn, Turns},
 };
 use crate::{
     config::{EmailAddress, GroupsSource, Verification},
-    keys::{AlbKeys, FetchError, PoolKeys},
-    token::{AccessClaims, AlbClaims, AlbVerifier, CognitoVerifier, IssuerKeys, Verified},
+    keys::{AlbKeys, FetchError, Fetching, PoolKeys},
+    metrics::{Lookup, Memory, Metrics},
+    token::{AccessClaims, AlbClaims, AlbVerifier, CognitoVerifier, IssuerKeys, UnverifiedAlb, Verified},
 };
 
 /// What verifies the fields of one configuration, and what it has verified lately.
@@ -24,6 +25,7 @@ pub(super) struct Verifiers {
     access: Access,
     verified: Remembered<Arc<Known>>,
     pub(super) turns: Turns,
+    metrics: Arc<Metrics>,
 }
 
 /// What becomes of the access token.
@@ -36,21 +38,28 @@ enum Access {
 }
 
 impl Verifiers {
-    pub(super) fn from_config(expected: &Verification, memory: u64, tasks: TaskTracker) -> Result<Self, SetupError> {
+    pub(super) fn from_config(expected: &Verification, memory: u64, fetching: Fetching) -> Result<Self, SetupError> {
         let seeded = cache::seeded().map_err(|_| SetupError::Randomness)?;
-        let alb_keys = Arc::new(AlbKeys::new(&expected.alb_keys, tasks.clone())?);
+        let alb_keys = Arc::new(AlbKeys::new(&expected.alb_keys, fetching.clone())?);
         let (access, memory) = match &expected.groups {
             GroupsSource::Userinfo { .. } => (Access::Opaque, memory),
             GroupsSource::CognitoAccessToken { key_sets, claim } => {
                 let key_sets = key_sets.iter().map(|source| {
-                    let keys = Arc::new(PoolKeys::new(&source.url, tasks.clone())?);
+                    let keys = Arc::new(PoolKeys::new(&source.url, fetching.clone())?);
                     Ok(IssuerKeys { issuer: source.issuer.clone(), keys })
                 });
                 let key_sets = key_sets.collect::<Result<_, FetchError>>()?;
                 let verifier = CognitoVerifier::new(expected, key_sets, claim.clone());
                 // Access tokens are half of a credential, and outlive the rest of it.
                 let (quarter, rest) = (memory / 4, memory - memory / 4);
-                (Access::Required(AccessTokens::new(verifier, Remembered::new(quarter, seeded))), rest)
+                (
+                    Access::Required(AccessTokens::new(
+                        verifier,
+                        Remembered::new(quarter, seeded),
+                        Arc::clone(&fetching.metrics),
+                    )),
+                    rest,
+                )
             }
         };
         Ok(Self {
@@ -58,6 +67,7 @@ impl Verifiers {
             access,
             verified: Remembered::new(memory, seeded),
             turns: Turns::of_this_runtime(),
+            metrics: fetching.metrics,
         })
     }
 
@@ -69,7 +79,7 @@ impl Verifiers {
     ) -> Result<Arc<Known>, AuthenticationError> {
         let texts = presented.texts();
         match self.verified.find(&texts, now) {
-            Some(known) => Ok(known),
+            Some(known) => Ok(self.remembered(known)),
             // Boxed: who is remembered, as most are, is not to make room for it.
             None => Box::pin(self.verify_anew(presented, &texts, now)).await,
         }
@@ -81,6 +91,7 @@ impl Verifiers {
         texts: &Texts<'_>,
         now: u64,
     ) -> Result<Arc<Known>, AuthenticationError> {
+        let began = Instant::now();
         // Said before anything is verified: a missing token is no token of any kind.
         let access = match (&self.access, presented.access_token) {
             (Access::Opaque, _) => None,
@@ -94,8 +105,27 @@ impl Verifiers {
         let turn = self.turns.take().await;
         // A page asks for sixty things at once: the first of these requests has verified for the others.
         if let Some(known) = self.verified.find(texts, now) {
-            return Ok(known);
+            return Ok(self.remembered(known));
         }
+        self.metrics.verification().looked_up(Memory::Credential, Lookup::Miss);
+        let checked = self.check(presented, texts, (unverified, access, turn), now).await;
+        self.metrics.verification().checked(began.elapsed());
+        checked
+    }
+
+    fn remembered(&self, known: Arc<Known>) -> Arc<Known> {
+        self.metrics.verification().looked_up(Memory::Credential, Lookup::Hit);
+        known
+    }
+
+    /// Checks the signatures, binds what they say to one subject, and remembers it.
+    async fn check(
+        &self,
+        presented: &AlbCredential<'_>,
+        texts: &Texts<'_>,
+        (unverified, access, turn): (UnverifiedAlb<'_>, Option<(&AccessTokens, &[u8])>, Turn<'_>),
+        now: u64,
+    ) -> Result<Arc<Known>, AuthenticationError> {
         let data = unverified.verify()?;
         let data_key = data.trust().clone();
         let (profile, access) = match access {

@@ -16,7 +16,7 @@ use super::{LiveAuthoriser, Permit, Standing};
 use crate::{
     authenticator::Profile,
     config::{IdleLimit, StreamExpiry, StreamLimits},
-    metrics::{EndReason, Metrics, StreamKind},
+    metrics::{EndReason, Metrics, OpenStream, StreamKind},
 };
 
 /// Gives every permit its tenure.
@@ -110,6 +110,18 @@ impl Tenure {
     #[must_use]
     pub fn idle_limit(&self) -> IdleLimit {
         self.terms.limits.idle
+    }
+
+    /// Counts that a stream is open, until the count is dropped.
+    #[must_use]
+    pub fn open(&self, kind: StreamKind) -> OpenStream {
+        OpenStream::begin(Arc::clone(&self.terms.metrics), kind)
+    }
+
+    /// Where what passes is counted.
+    #[must_use]
+    pub fn metrics(&self) -> &Arc<Metrics> {
+        &self.terms.metrics
     }
 
     /// Counts that the stream was ended.

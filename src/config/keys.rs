@@ -123,7 +123,7 @@ const fn text(path: &'static str, environment: &'static str) -> Key {
 }
 
 /// Every setting.
-pub(super) static KEYS: [Key; 70] = [
+pub(super) static KEYS: [Key; 71] = [
     text("server.listen", "COGNITO_AUTH_LISTEN"),
     text("server.admin_listen", "COGNITO_AUTH_ADMIN_LISTEN"),
     text("server.reserved_prefix", "COGNITO_AUTH_RESERVED_PREFIX"),
@@ -194,4 +194,5 @@ pub(super) static KEYS: [Key; 70] = [
     text("logging.level", "COGNITO_AUTH_LOG_LEVEL"),
     boolean_key("logging.access", "COGNITO_AUTH_LOG_ACCESS"),
     boolean_key("logging.emails", "COGNITO_AUTH_LOG_EMAILS"),
+    text("logging.emf_namespace", "COGNITO_AUTH_LOG_EMF_NAMESPACE"),
 ];

@@ -154,4 +154,5 @@ pub(super) struct Logging {
     pub(super) level: String,
     pub(super) access: bool,
     pub(super) emails: bool,
+    pub(super) emf_namespace: Option<String>,
 }

@@ -11,7 +11,7 @@ use tokio_util::task::TaskTracker;
 use super::{Issuer, KeyEndpoint, Parties, User};
 use crate::{
     config::{AlbArn, ClientId, GroupsSource, KeySetSource, KeysUrl, Verification},
-    keys::{AlbKeys, PoolKeys},
+    keys::{AlbKeys, Fetching, PoolKeys},
 };
 
 /// The time of every token that names none.
@@ -68,14 +68,18 @@ impl Fixture {
         Self { issuer, endpoint, tasks }
     }
 
+    pub(crate) fn fetching(&self) -> Fetching {
+        Fetching { tasks: self.tasks.clone(), metrics: Arc::default() }
+    }
+
     pub(crate) fn alb_keys(&self) -> Arc<AlbKeys> {
         let url = KeysUrl::parse(&self.endpoint.alb_url()).unwrap();
-        Arc::new(AlbKeys::new(&url, self.tasks.clone()).unwrap())
+        Arc::new(AlbKeys::new(&url, self.fetching()).unwrap())
     }
 
     pub(crate) fn pool_keys(&self) -> Arc<PoolKeys> {
         let url = KeysUrl::parse(&self.endpoint.jwks_url()).unwrap();
-        Arc::new(PoolKeys::new(&url, self.tasks.clone()).unwrap())
+        Arc::new(PoolKeys::new(&url, self.fetching()).unwrap())
     }
 
     /// Trusts the shared issuer's parties; groups come from the access token.

@@ -8,17 +8,19 @@ use http::StatusCode;
 use moka::sync::Cache;
 use p256::pkcs8::DecodePublicKey;
 use tokio::time::Instant;
-use tokio_util::task::TaskTracker;
 use tracing::warn;
 
 use super::{
-    FetchError, KeyError, KeyId, REMEMBERED_FAILURES, Trust,
+    FetchError, Fetching, KeyError, KeyId, REMEMBERED_FAILURES, Trust,
     budget::Budget,
     fetch::Fetcher,
     flight::{Departure, Flights},
     ring::KeyRing,
 };
-use crate::config::KeysUrl;
+use crate::{
+    config::KeysUrl,
+    metrics::{KeySource, Metrics},
+};
 
 const PEM_LIMIT: usize = 8 * 1024;
 /// From this age on a key in use is fetched again in the background. It never changes, but it may be withdrawn.
@@ -84,15 +86,16 @@ pub struct AlbKeys {
 }
 
 impl AlbKeys {
-    /// Keys found at `<base>/<id>`. Fetches run on `tasks`.
-    pub fn new(base: &KeysUrl, tasks: TaskTracker) -> Result<Self, FetchError> {
+    /// Keys found at `<base>/<id>`. Fetches run, and are counted, as `fetching` says.
+    pub fn new(base: &KeysUrl, fetching: Fetching) -> Result<Self, FetchError> {
         let shelf = Shelf {
             base: format!("{}/", base.as_url().as_str().trim_end_matches('/')),
             fetcher: Fetcher::for_url(base)?,
             found: KeyRing::default(),
             failed: Cache::new(REMEMBERED_FAILURES),
+            metrics: fetching.metrics,
         };
-        Ok(Self { shelf: Arc::new(shelf), flights: Flights::new(tasks), budget: Budget::full() })
+        Ok(Self { shelf: Arc::new(shelf), flights: Flights::new(fetching.tasks), budget: Budget::full() })
     }
 
     /// The key `id`, from memory or fetched once for all who wait. Safe to drop at any time.
@@ -134,6 +137,7 @@ struct Shelf {
     fetcher: Fetcher,
     found: KeyRing,
     failed: Cache<KeyId, Failed>,
+    metrics: Arc<Metrics>,
 }
 
 #[derive(Clone)]
@@ -164,7 +168,9 @@ impl Shelf {
 
     /// Fetches and remembers what came of it. A failure does not take away a key that is still trusted.
     async fn fetch(&self, id: KeyId) -> Outcome {
-        match self.ask(&id).await {
+        let asked = self.ask(&id).await;
+        super::count(&self.metrics, KeySource::Alb, &asked);
+        match asked {
             Ok(key) => Ok(self.found.insert(id, key)),
             Err(error) => {
                 self.failed.insert(id, Failed { error: error.clone(), at: Instant::now() });

@@ -22,6 +22,9 @@ mod trust;
 use std::{sync::Arc, time::Duration};
 
 use thiserror::Error;
+use tokio_util::task::TaskTracker;
+
+use crate::metrics::{FetchOutcome, KeySource, Metrics};
 
 pub use alb::{AlbKey, AlbKeys};
 pub use fetch::FetchError;
@@ -59,6 +62,25 @@ impl KeyError {
             Self::Unavailable { .. } => Duration::from_secs(2),
         }
     }
+}
+
+/// Where fetches run, and where they are counted.
+#[derive(Debug, Clone, Default)]
+pub struct Fetching {
+    /// The tasks of fetches.
+    pub tasks: TaskTracker,
+    /// What counts them.
+    pub metrics: Arc<Metrics>,
+}
+
+/// Counts what came of a fetch.
+fn count<T>(metrics: &Metrics, source: KeySource, outcome: &Result<T, KeyError>) {
+    let outcome = match outcome {
+        Ok(_) => FetchOutcome::Fetched,
+        Err(KeyError::Unavailable { .. }) => FetchOutcome::Unavailable,
+        Err(KeyError::Unknown) => FetchOutcome::Unknown,
+    };
+    metrics.verification().asked_for_keys(source, outcome);
 }
 
 /// The longest a key is trusted without being seen again at its source.

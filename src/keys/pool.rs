@@ -9,17 +9,19 @@ use std::{
 use arc_swap::ArcSwapOption;
 use moka::sync::Cache;
 use tokio::time::Instant;
-use tokio_util::task::TaskTracker;
 use tracing::warn;
 
 use super::{
-    FetchError, KeyError, PoolKey, PoolKeyId, REMEMBERED_FAILURES, TRUSTED_FOR,
+    FetchError, Fetching, KeyError, PoolKey, PoolKeyId, REMEMBERED_FAILURES, TRUSTED_FOR,
     budget::Budget,
     fetch::Fetcher,
     flight::{Departure, Flights},
     jwks::{self, KeySet},
 };
-use crate::config::KeysUrl;
+use crate::{
+    config::KeysUrl,
+    metrics::{KeySource, Metrics},
+};
 
 const SET_LIMIT: usize = 64 * 1024;
 /// From this age on a set in use is fetched again in the background: keys taken out of it lose our trust.
@@ -35,16 +37,17 @@ pub struct PoolKeys {
 }
 
 impl PoolKeys {
-    /// The key set at `url`. Nothing is fetched yet; fetches run on `tasks`.
-    pub fn new(url: &KeysUrl, tasks: TaskTracker) -> Result<Self, FetchError> {
+    /// The key set at `url`. Nothing is fetched yet; fetches run, and are counted, as `fetching` says.
+    pub fn new(url: &KeysUrl, fetching: Fetching) -> Result<Self, FetchError> {
         let shelf = Shelf {
             url: url.to_string(),
             fetcher: Fetcher::for_url(url)?,
             current: ArcSwapOption::empty(),
             failed: Mutex::new(None),
             missing: Cache::new(REMEMBERED_FAILURES),
+            metrics: fetching.metrics,
         };
-        Ok(Self { shelf: Arc::new(shelf), flights: Flights::new(tasks), budget: Budget::full() })
+        Ok(Self { shelf: Arc::new(shelf), flights: Flights::new(fetching.tasks), budget: Budget::full() })
     }
 
     /// The key `id`, from memory or after one fetch of the set for all who wait. Safe to drop at any time.
@@ -109,6 +112,7 @@ struct Shelf {
     current: ArcSwapOption<Dated>,
     failed: Mutex<Option<(KeyError, Instant)>>,
     missing: Cache<PoolKeyId, Instant>,
+    metrics: Arc<Metrics>,
 }
 
 /// A key set and when it was fetched.
@@ -139,6 +143,12 @@ impl Shelf {
 
     /// Fetches the set; a failure leaves the one we have.
     async fn fetch(&self) -> Outcome {
+        let fetched = self.ask().await;
+        super::count(&self.metrics, KeySource::Pool, &fetched);
+        fetched
+    }
+
+    async fn ask(&self) -> Outcome {
         let parsed = self.fetcher.get(&self.url, SET_LIMIT).await.and_then(|body| jwks::parse(&body));
         match parsed {
             Ok(mut keys) => {

@@ -1,10 +1,12 @@
 //! Step 8: every refusal. The one place that turns a reason into a status and a code; `answer` gives it its shape.
 
 mod answer;
+mod reason;
 
 use std::error::Error as _;
 
 pub use answer::{Petitioner, Refusals, problem};
+pub use reason::Reason;
 
 use crate::{
     authenticator::{AuthenticationError, CredentialError},
@@ -17,13 +19,10 @@ use crate::{
 use http::StatusCode;
 
 /// The code of a token past its time, which may lead to a new login instead of a refusal.
-pub const TOKEN_EXPIRED: &str = "token_expired";
+pub const TOKEN_EXPIRED: &str = Reason::TokenExpired.name();
 
 /// The code of a request that a foreign page made the browser send.
-pub const CROSS_SITE: &str = "cross_site";
-
-/// The code of a request on a connection there was no room for.
-const TOO_MANY_CONNECTIONS: &str = "too_many_connections";
+pub const CROSS_SITE: &str = Reason::CrossSite.name();
 
 /// Why a request is not forwarded.
 #[derive(Debug, thiserror::Error)]
@@ -107,22 +106,28 @@ impl Rejection {
         }
     }
 
-    /// The stable name of the reason, for clients, logs and metrics.
+    /// The stable name of the reason, for clients and logs.
     #[must_use]
     pub fn code(&self) -> &'static str {
+        self.reason().name()
+    }
+
+    /// The reason, for clients, logs and metrics.
+    #[must_use]
+    pub fn reason(&self) -> Reason {
         match self {
-            Self::Authentication(error) => code_of(error),
+            Self::Authentication(error) => reason_of(error),
             Self::Content(error) | Self::Upstream(UpstreamError::Content(error)) => match error {
-                BodyError::Broken(_) => "bad_request",
-                BodyError::Idle => "request_timeout",
-                BodyError::TooLarge => "too_large",
+                BodyError::Broken(_) => Reason::BadRequest,
+                BodyError::Idle => Reason::RequestTimeout,
+                BodyError::TooLarge => Reason::TooLarge,
             },
-            Self::CrossSite => CROSS_SITE,
-            Self::Crowded => TOO_MANY_CONNECTIONS,
-            Self::Denied(_) => "not_allowed",
-            Self::Draining => "draining",
+            Self::CrossSite => Reason::CrossSite,
+            Self::Crowded => Reason::TooManyConnections,
+            Self::Denied(_) => Reason::NotAllowed,
+            Self::Draining => Reason::Draining,
             Self::Malformed(Malformed::FieldTooLong { .. } | Malformed::FieldsTooLarge | Malformed::TargetTooLong) => {
-                "too_large"
+                Reason::TooLarge
             }
             Self::Malformed(
                 Malformed::AmbiguousAuthority
@@ -131,18 +136,18 @@ impl Rejection {
                 | Malformed::TransferCoding
                 | Malformed::UnsupportedMethod
                 | Malformed::UnsupportedTarget,
-            ) => "bad_request",
-            Self::MethodNotAllowed { .. } => "method_not_allowed",
-            Self::NotFound => "not_found",
-            Self::Upstream(UpstreamError::ConnectTimeout | UpstreamError::ResponseTimeout) => "upstream_timeout",
+            ) => Reason::BadRequest,
+            Self::MethodNotAllowed { .. } => Reason::MethodNotAllowed,
+            Self::NotFound => Reason::NotFound,
+            Self::Upstream(UpstreamError::ConnectTimeout | UpstreamError::ResponseTimeout) => Reason::UpstreamTimeout,
             Self::Upstream(
                 UpstreamError::Connect(_)
                 | UpstreamError::Exchange(_)
                 | UpstreamError::TransferCoding
                 | UpstreamError::UnrequestedUpgrade,
             )
-            | Self::UpstreamNotReady => "upstream_unreachable",
-            Self::Upstream(UpstreamError::Assertion(_)) => "internal",
+            | Self::UpstreamNotReady => Reason::UpstreamUnreachable,
+            Self::Upstream(UpstreamError::Assertion(_)) => Reason::Internal,
         }
     }
 
@@ -227,22 +232,22 @@ fn status_of(error: &AuthenticationError) -> StatusCode {
     }
 }
 
-const fn code_of(error: &AuthenticationError) -> &'static str {
+const fn reason_of(error: &AuthenticationError) -> Reason {
     match error {
-        AuthenticationError::Credential(CredentialError::Repeated { .. }) => "bad_request",
-        AuthenticationError::Credential(CredentialError::TooLarge { .. }) => "too_large",
+        AuthenticationError::Credential(CredentialError::Repeated { .. }) => Reason::BadRequest,
+        AuthenticationError::Credential(CredentialError::TooLarge { .. }) => Reason::TooLarge,
         AuthenticationError::Credential(CredentialError::Missing { .. }) | AuthenticationError::Missing { .. } => {
-            "missing_credential"
+            Reason::MissingCredential
         }
-        AuthenticationError::SubjectMismatch => "subject_mismatch",
-        AuthenticationError::Token(TokenError::BadSignature) => "bad_signature",
-        AuthenticationError::Token(TokenError::Expired { .. }) => TOKEN_EXPIRED,
-        AuthenticationError::Token(TokenError::Key(KeyError::Unavailable { .. })) => "keys_unavailable",
-        AuthenticationError::Token(TokenError::Key(KeyError::Unknown)) => "unknown_key",
-        AuthenticationError::Token(TokenError::Malformed(_)) => "malformed_token",
-        AuthenticationError::Token(TokenError::WrongClient) => "wrong_client",
-        AuthenticationError::Token(TokenError::WrongIssuer) => "wrong_issuer",
-        AuthenticationError::Token(TokenError::WrongSigner { .. }) => "wrong_signer",
-        AuthenticationError::Token(TokenError::WrongTokenUse) => "wrong_token_use",
+        AuthenticationError::SubjectMismatch => Reason::SubjectMismatch,
+        AuthenticationError::Token(TokenError::BadSignature) => Reason::BadSignature,
+        AuthenticationError::Token(TokenError::Expired { .. }) => Reason::TokenExpired,
+        AuthenticationError::Token(TokenError::Key(KeyError::Unavailable { .. })) => Reason::KeysUnavailable,
+        AuthenticationError::Token(TokenError::Key(KeyError::Unknown)) => Reason::UnknownKey,
+        AuthenticationError::Token(TokenError::Malformed(_)) => Reason::MalformedToken,
+        AuthenticationError::Token(TokenError::WrongClient) => Reason::WrongClient,
+        AuthenticationError::Token(TokenError::WrongIssuer) => Reason::WrongIssuer,
+        AuthenticationError::Token(TokenError::WrongSigner { .. }) => Reason::WrongSigner,
+        AuthenticationError::Token(TokenError::WrongTokenUse) => Reason::WrongTokenUse,
     }
 }

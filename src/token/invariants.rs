@@ -16,7 +16,6 @@ use std::{
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde_json::Value;
-use tokio_util::task::TaskTracker;
 
 use super::{
     AlbVerifier, Clock, CognitoVerifier, TokenError,
@@ -28,7 +27,7 @@ use crate::{
     authenticator::Profile,
     authoriser::Standing,
     config::{AlbArn, ClientId, GroupsSource, KeysUrl, Verification},
-    keys::AlbKeys,
+    keys::{AlbKeys, Fetching},
     upstream::assertion::Asserter,
 };
 
@@ -185,7 +184,7 @@ fn taken_access(jws: &Jws<'_>) -> Result<(AccessPayload, Vec<String>), TokenErro
 
 static ALB: LazyLock<AlbVerifier> = LazyLock::new(|| {
     let expected = verification();
-    let keys = AlbKeys::new(&expected.alb_keys, TaskTracker::new()).unwrap();
+    let keys = AlbKeys::new(&expected.alb_keys, Fetching::default()).unwrap();
     AlbVerifier::new(&expected, Arc::new(keys))
 });
 

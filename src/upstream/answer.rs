@@ -7,7 +7,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, Response, header::CONTENT_TYPE};
+use http::{Response, StatusCode, header::CONTENT_TYPE};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use thiserror::Error;
@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     authoriser::Tenure,
-    metrics::{EndReason, StreamKind},
+    metrics::{EndReason, OpenStream, StreamKind},
 };
 
 /// Why an answer stops before its end.
@@ -38,6 +38,8 @@ pub enum AnswerError {
 pub struct AnswerBody {
     flow: Flow,
     kind: StreamKind,
+    /// Counted while it is open.
+    _open: Option<OpenStream>,
 }
 
 /// What there still is of an answer.
@@ -91,16 +93,24 @@ impl Lease {
 
 /// Gives an answer its streaming body.
 pub(super) fn streaming(response: Response<Incoming>, mut lease: Lease, tenure: Tenure) -> Response<AnswerBody> {
-    let kind = kind(response.headers());
+    let kind = kind(&response);
     response.map(|body| {
         if body.is_end_stream() {
             lease.finish();
         }
-        AnswerBody { flow: Flow::Going(Going { body, lease, vigil: Vigil::new(tenure) }), kind }
+        // A WebSocket is counted by its tunnel, which outlives this.
+        let open = (kind == StreamKind::EventStream).then(|| tenure.open(kind));
+        AnswerBody { flow: Flow::Going(Going { body, lease, vigil: Vigil::new(tenure) }), kind, _open: open }
     })
 }
 
 impl AnswerBody {
+    /// What it is.
+    #[must_use]
+    pub const fn kind(&self) -> StreamKind {
+        self.kind
+    }
+
     /// Why the proxy ended it, if it did.
     #[must_use]
     pub const fn end_reason(&self) -> Option<EndReason> {
@@ -182,9 +192,12 @@ impl Body for AnswerBody {
     }
 }
 
-fn kind(fields: &HeaderMap) -> StreamKind {
+fn kind<B>(response: &Response<B>) -> StreamKind {
     const EVENT_STREAM: &[u8] = b"text/event-stream";
-    let media_type = fields.get(CONTENT_TYPE).map_or(&b""[..], |value| value.as_bytes());
+    if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+        return StreamKind::Websocket;
+    }
+    let media_type = response.headers().get(CONTENT_TYPE).map_or(&b""[..], |value| value.as_bytes());
     match media_type.split_at_checked(EVENT_STREAM.len()) {
         Some((begin, rest))
             if begin.eq_ignore_ascii_case(EVENT_STREAM) && matches!(rest.first(), None | Some(b';' | b' ' | b'\t')) =>

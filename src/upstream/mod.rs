@@ -254,6 +254,9 @@ impl Upstream {
             Poll::Pending
         })
         .await;
+        if let Ok(Ok(_)) = &answered {
+            tenure.metrics().traffic().answered_by_upstream(now.elapsed());
+        }
         match answered {
             Ok(Ok(response)) if may_be_followed(&method, &response) => Ok((response, Lease::Ended)),
             Ok(Ok(response)) => Ok((response, Lease::Lent(connection, Arc::clone(&self.pool)))),

@@ -4,7 +4,7 @@
 #
 #   tests/e2e/run.sh [pytest arguments]        tests/e2e/run.sh -k heartbeat
 #
-# Needs bash, python3 with venv, Debian's chromium and faketime, and the Rust toolchain. Everything it makes is in .work/
+# Needs bash, python3 with venv, Debian's chromium, faketime and prometheus, and the Rust toolchain. Everything it makes is in .work/
 # (the Python environment) and artefacts/ (logs of every process and screenshots of the last run), both beside this file
 # and both ignored by git.
 set -euo pipefail
@@ -23,6 +23,13 @@ if ! command -v faketime >/dev/null; then
   echo "needs faketime: the tests of a clock that steps are not skipped without it" >&2
   exit 1
 fi
+
+for tool in prometheus promtool; do
+  if ! command -v "$tool" >/dev/null; then
+    echo "needs $tool: the tests of metrics, dashboard and alerts are not skipped without it (RUNLEVEL=1 apt-get install prometheus)" >&2
+    exit 1
+  fi
+done
 
 wanted=$(cat "$here/requirements.txt" "$here/constraints.txt" | sha256sum)
 if [ "$(cat "$venv/installed" 2>/dev/null)" != "$wanted" ]; then

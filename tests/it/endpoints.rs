@@ -292,6 +292,10 @@ async fn the_admin_listener_answers_its_paths_and_forwards_nothing() {
         assert_eq!(door.proxy.ask_admin(path).await.status, 200, "{path}");
     }
     let metrics = door.proxy.ask_admin("/metrics").await;
+    assert_eq!(metrics.field("content-type"), Some("text/plain; version=0.0.4; charset=utf-8"));
+    let mut wire = Wire::connect(door.proxy.admin).await;
+    wire.send(request("GET /metrics", &[("Accept", "application/openmetrics-text; version=1.0.0, */*;q=0.1")])).await;
+    let metrics = wire.answer().await;
     assert!(metrics.field("content-type").unwrap().starts_with("application/openmetrics-text"));
     assert!(metrics.text().ends_with("# EOF\n"), "{}", metrics.text());
     for path in ["/", "/page", "/me", "/logout", "/.auth/health", "/health/", "/HEALTH"] {

@@ -43,7 +43,7 @@ impl Stand {
         let mut expected = fixture.verification();
         change(&mut expected);
         let credentials = Credentials::Verify(expected);
-        let authenticator = Authenticator::from_config(&credentials, &Dev::Off, MEMORY, fixture.tasks.clone()).unwrap();
+        let authenticator = Authenticator::from_config(&credentials, &Dev::Off, MEMORY, fixture.fetching()).unwrap();
         Self { fixture, authenticator }
     }
 
@@ -299,7 +299,7 @@ async fn the_mock_user_is_who_presents_nothing_and_nobody_else() {
     let tokens = fixture.issuer.tokens_at(&ann(), NOW);
     let [data, access, identity] = tokens.fields();
     for credentials in [Credentials::RefuseAll, Credentials::Verify(fixture.verification())] {
-        let authenticator = Authenticator::from_config(&credentials, &mock(), MEMORY, fixture.tasks.clone()).unwrap();
+        let authenticator = Authenticator::from_config(&credentials, &mock(), MEMORY, fixture.fetching()).unwrap();
         let profile = ask(&authenticator, &[("accept", "*/*")], NOW).await.unwrap();
         assert_eq!((profile.subject.as_str(), profile.groups.as_slice()), ("mock", &["staff".to_owned()][..]));
         for fields in [
@@ -322,7 +322,7 @@ async fn without_a_configured_load_balancer_every_token_is_of_a_wrong_signer() {
     let tokens = fixture.issuer.tokens_at(&ann(), NOW);
     for dev in [Dev::Off, mock()] {
         let authenticator =
-            Authenticator::from_config(&Credentials::RefuseAll, &dev, MEMORY, fixture.tasks.clone()).unwrap();
+            Authenticator::from_config(&Credentials::RefuseAll, &dev, MEMORY, fixture.fetching()).unwrap();
         let outcome = ask(&authenticator, &tokens.fields(), NOW).await;
         assert!(matches!(outcome, Err(AuthenticationError::Token(TokenError::WrongSigner { .. }))));
     }

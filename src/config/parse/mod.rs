@@ -16,7 +16,7 @@ pub(super) use server::server;
 use tracing_subscriber::EnvFilter;
 
 use super::{
-    AccessLog, AlbHeaders, Config, ConfigErrors, LogFormat, LoggedEmails, Logging, PolicyRules, Preset, Upstream,
+    AccessLog, AlbHeaders, Config, ConfigErrors, Emf, LogFormat, LoggedEmails, Logging, PolicyRules, Preset, Upstream,
     UpstreamAddress, ValueError, duration, findings::Findings, interlock::Surroundings, raw, raw::Raw,
 };
 
@@ -109,12 +109,26 @@ fn logging(raw: &raw::Logging, findings: &mut Findings) -> Option<Logging> {
     let formats = [("auto", LogFormat::Auto), ("json", LogFormat::Json), ("pretty", LogFormat::Pretty)];
     let format = findings.choice("logging.format", &raw.format, &formats);
     let level = findings.parsed("logging.level", log_filter(&raw.level));
+    let emf = findings.optional("logging.emf_namespace", raw.emf_namespace.as_ref(), emf_namespace);
     Some(Logging {
         format: format?,
         level: level?,
         access: if raw.access { AccessLog::All } else { AccessLog::Refusals },
         emails: if raw.emails { LoggedEmails::Shown } else { LoggedEmails::Hidden },
+        emf: emf?.map_or(Emf::Off, Emf::Namespace),
     })
+}
+
+/// The letters of a CloudWatch namespace, and none of AWS' own.
+fn emf_namespace(text: &str) -> Result<String, ValueError> {
+    let allowed = |c: u8| c.is_ascii_alphanumeric() || b".-_/#:".contains(&c);
+    if text.is_empty() || text.len() > 255 || !text.bytes().all(allowed) || text.starts_with("AWS/") {
+        return Err(ValueError {
+            problem: "is no CloudWatch namespace of one's own",
+            remedy: "write up to 255 letters, digits and . - _ / # :, not beginning with AWS/",
+        });
+    }
+    Ok(text.to_owned())
 }
 
 fn log_filter(text: &str) -> Result<String, ValueError> {

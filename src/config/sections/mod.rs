@@ -422,6 +422,17 @@ pub struct Logging {
     pub access: AccessLog,
     /// Whether e-mail addresses appear.
     pub emails: LoggedEmails,
+    /// Whether CloudWatch finds figures in it.
+    pub emf: Emf,
+}
+
+/// Figures for CloudWatch, in lines of the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Emf {
+    /// Under this namespace.
+    Namespace(String),
+    /// None.
+    Off,
 }
 
 /// Line format of the log.

@@ -33,6 +33,9 @@ fn defaults_are_those_of_the_contract() {
         (logging.format, logging.level.as_str(), logging.access, logging.emails),
         (LogFormat::Auto, "info", AccessLog::All, LoggedEmails::Hidden)
     );
+    assert_eq!(logging.emf, Emf::Off);
+    let named = Start::minimal("logging.emf_namespace = 'Team/Auth'").config();
+    assert_eq!(named.logging.emf, Emf::Namespace("Team/Auth".to_owned()));
 }
 
 #[test]
@@ -66,6 +69,9 @@ fn values_out_of_bounds_are_refused() {
         ("logout.cookie_name = 'a b'", "logout.cookie_name"),
         ("logging.format = 'xml'", "logging.format"),
         ("logging.level = ''", "logging.level"),
+        ("logging.emf_namespace = ''", "logging.emf_namespace"),
+        ("logging.emf_namespace = 'AWS/ECS'", "logging.emf_namespace"),
+        ("logging.emf_namespace = 'my app'", "logging.emf_namespace"),
     ] {
         assert_eq!(Start::minimal(text).refused(), [key], "{text}");
     }

@@ -18,7 +18,7 @@ use tokio::time::{Instant, Sleep, sleep};
 use super::{BodyError, Inbound, Received, RequestBody, path_kind::SizesByPath};
 use crate::{
     config::{BodyLimits, SizeLimit},
-    metrics::Metrics,
+    metrics::{Carrier, Metrics},
 };
 
 /// How long an answer that has just come has to be noticed before the content is broken off: that ends the connection,
@@ -162,10 +162,12 @@ impl<B> Limited<B> {
         &mut self.body
     }
 
-    /// Takes what a frame holds off what is left; `None` where that is less.
+    /// Takes what a frame holds off what is left, and counts it; `None` where that is less.
     fn take_off(&self, frame: &Frame<Bytes>) -> Option<u64> {
-        let bytes = frame.data_ref().map_or(0, Bytes::len);
-        self.left.checked_sub(u64::try_from(bytes).unwrap_or(u64::MAX))
+        let bytes = u64::try_from(frame.data_ref().map_or(0, Bytes::len)).unwrap_or(u64::MAX);
+        let left = self.left.checked_sub(bytes)?;
+        self.metrics.traffic().received(Carrier::Http, bytes);
+        Some(left)
     }
 
     /// Completes `wait` after it was first asked.

@@ -4,8 +4,6 @@ use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header, jw
 use p256::ecdsa::{Signature, VerifyingKey, signature::Verifier};
 use serde_json::{Value, json};
 
-use tokio_util::task::TaskTracker;
-
 use super::*;
 use crate::{
     authenticator::{Authenticator, Credential},
@@ -14,6 +12,7 @@ use crate::{
         AssertionAlgorithm, Credentials, Dev, DevMode, EmailAddress, EmailRules, EmptyPolicy, MockUser, PolicyRules,
         Secret,
     },
+    keys::Fetching,
 };
 
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
@@ -228,7 +227,7 @@ fn signing_in(subject: &str) -> Authenticator {
         groups: vec!["staff".to_owned()],
     };
     let dev = Dev::On(DevMode::for_tests(mock));
-    Authenticator::from_config(&Credentials::RefuseAll, &dev, 1 << 20, TaskTracker::new()).unwrap()
+    Authenticator::from_config(&Credentials::RefuseAll, &dev, 1 << 20, Fetching::default()).unwrap()
 }
 
 #[tokio::test]

@@ -19,20 +19,22 @@ const BUFFER: usize = 8 * 1024;
 
 /// One direction. Every method may be dropped at any await and another called: nothing is lost or written twice.
 #[derive(Debug)]
-pub(super) struct Half<R, W> {
+pub(super) struct Half<R, W, C> {
     from: R,
     to: W,
     buffer: Box<[u8]>,
     /// What of the buffer is still to be written.
     pending: Range<usize>,
     frames: Frames,
+    count: C,
     /// How many bytes were written.
     pub(super) bytes: u64,
 }
 
-impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Half<R, W> {
-    pub(super) fn new(from: R, to: W) -> Self {
-        Self { from, to, buffer: vec![0; BUFFER].into(), pending: 0..0, frames: Frames::default(), bytes: 0 }
+impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin, C: Fn(u64)> Half<R, W, C> {
+    /// Every write is told to `count`.
+    pub(super) fn new(from: R, to: W, count: C) -> Self {
+        Self { from, to, buffer: vec![0; BUFFER].into(), pending: 0..0, frames: Frames::default(), count, bytes: 0 }
     }
 
     /// Passes everything on until the sender ends, and tells the receiver.
@@ -86,6 +88,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Half<R, W> {
         }
         self.frames.follow(bytes.get(..written).unwrap_or_default());
         self.pending.start += written;
+        (self.count)(written as u64);
         self.bytes = self.bytes.saturating_add(written as u64);
         Ok(())
     }
@@ -148,7 +151,7 @@ mod tests {
     async fn interrupted_after(room: usize) -> Vec<u8> {
         let (mut sender, from) = duplex(64);
         let (to, mut receiver) = duplex(room);
-        let mut half = Half::new(from, to);
+        let mut half = Half::new(from, to, |_| {});
         sender.write_all(b"\x81\x01a\x81\x01b\x81\x05cd").await.unwrap();
         timeout(LIMIT, half.run(&Activity::begin())).await.unwrap_err();
         assert_eq!(half.bytes, room as u64);
@@ -173,7 +176,7 @@ mod tests {
     async fn a_sender_that_ends_in_the_middle_of_a_frame_gets_no_last_frame_written() {
         let (mut sender, from) = duplex(64);
         let (to, mut receiver) = duplex(64);
-        let mut half = Half::new(from, to);
+        let mut half = Half::new(from, to, |_| {});
         sender.write_all(b"\x81\x05ab").await.unwrap();
         drop(sender);
         half.run(&Activity::begin()).await.unwrap();

@@ -18,7 +18,7 @@ use self::half::{Activity, Half};
 use crate::{
     authoriser::Tenure,
     config::IdleLimit,
-    metrics::{EndReason, StreamKind},
+    metrics::{Carrier, EndReason, StreamKind},
 };
 
 /// How long the other direction may go on when one has ended. A WebSocket whose one side has hung up is over (RFC 6455
@@ -49,6 +49,7 @@ impl Tunnels {
                     return;
                 }
             };
+            let _open = tenure.open(StreamKind::Websocket);
             let activity = Activity::begin();
             let ended = cut.run_until_cancelled(join(client, application, &tenure, &activity)).await;
             let duration_ms = u64::try_from(activity.age().as_millis()).unwrap_or(u64::MAX);
@@ -90,8 +91,9 @@ where
     A: AsyncRead + AsyncWrite,
 {
     let ((from_client, to_client), (from_application, to_application)) = (split(client), split(application));
-    let mut inward = Half::new(from_client, to_application);
-    let mut outward = Half::new(from_application, to_client);
+    let traffic = tenure.metrics().traffic();
+    let mut inward = Half::new(from_client, to_application, |bytes| traffic.received(Carrier::Websocket, bytes));
+    let mut outward = Half::new(from_application, to_client, |bytes| traffic.sent(Carrier::Websocket, bytes));
     let silence = async {
         match tenure.idle_limit() {
             IdleLimit::After(limit) => activity.silence(limit).await,
@@ -124,8 +126,8 @@ where
 
 /// Passes bytes both ways until one side has ended, and the other had its time to.
 async fn run<C, A>(
-    inward: &mut Half<impl AsyncRead + Unpin, C>,
-    outward: &mut Half<impl AsyncRead + Unpin, A>,
+    inward: &mut Half<impl AsyncRead + Unpin, C, impl Fn(u64)>,
+    outward: &mut Half<impl AsyncRead + Unpin, A, impl Fn(u64)>,
     activity: &Activity,
 ) -> std::io::Result<()>
 where

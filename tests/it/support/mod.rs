@@ -12,6 +12,7 @@ pub(crate) mod liar;
 pub(crate) mod log;
 pub(crate) mod process;
 pub(crate) mod proxy;
+pub(crate) mod scrape;
 pub(crate) mod secrecy;
 pub(crate) mod strict;
 pub(crate) mod upstream;
