@@ -51,6 +51,11 @@ class Task:
         """Options that put the authority of the stand-in for AWS in place of the image's own."""
         return (f"--volume={self.authority}:/authority.pem:ro", "--env=SSL_CERT_FILE=/authority.pem")
 
+    def open_gate(self) -> None:
+        """Lets the application's open stream go on, past the proxy."""
+        ask = "import urllib.request as u; u.urlopen('http://127.0.0.1:7860/open', timeout=10)"
+        pod("exec", self.app.name, "python", "-c", ask)
+
     def stop(self) -> None:
         self.clerk.stop()
         self.app.remove()

@@ -86,14 +86,14 @@ def test_hang_up_does_not_end_it(proxy, client, staff):
     assert proxy.inspect()["State"]["Running"]
 
 
-def test_drains_as_first_process(proxy, client, staff):
+def test_drains_as_first_process(proxy, task, client, staff):
     """An open stream ends whole after the signal, and then the process ends well."""
     with client.stream("GET", "/stream", headers=staff) as answer:
         parts = answer.iter_raw()
         assert next(parts) == b"data: first\n\n"
         proxy.signal("TERM")
-        eventually(lambda: status_of(str(client.base_url) + ".auth/ready") != 200, "readiness is off")
-        assert client.get("/open", headers=staff).status_code == 200
+        eventually(lambda: status_of(task.url + "/.auth/ready") != 200, "readiness is off")
+        task.open_gate()
         assert b"".join(parts) == b"data: second\n\n"
     assert proxy.exit_code() == 0
 
