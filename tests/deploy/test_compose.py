@@ -71,8 +71,7 @@ def dev():
 
 
 @pytest.fixture(scope="module")
-def mock_user(dev):
-    """After `dev`, so that the ports of both need not be free at the same time."""
+def mock_user():
     yield from project(FILES[1])
 
 

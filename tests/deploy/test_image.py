@@ -1,14 +1,16 @@
 """What is in the image, without running it: who it says it is, two files, and the names of every crate in the binary."""
 
 import json
+import os
 import pathlib
 import re
+import runpy
 import ssl
 import struct
 import subprocess
+import sys
 import tarfile
 import tomllib
-import zlib
 
 import pytest
 
@@ -36,22 +38,10 @@ def files(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def crates(files):
-    """What the binary says it was made of: the form of cargo-auditable, where scanners of images look for it."""
+    """What the binary says it was made of."""
     archive, members = files
-    return json.loads(zlib.decompress(section(archive.extractfile(members["cognito-auth-proxy"]).read(), b".dep-v0")))
-
-
-def section(binary: bytes, wanted: bytes) -> bytes:
-    """One section of a 64-bit little-endian ELF file."""
-    assert binary[:6] == b"\x7fELF\x02\x01"
-    (start,) = struct.unpack_from("<Q", binary, 0x28)
-    size, number, names = struct.unpack_from("<HHH", binary, 0x3A)
-    headers = [struct.unpack_from("<IIQQQQ", binary, start + index * size) for index in range(number)]
-    texts = headers[names][4]
-    for name, _, _, _, offset, length in headers:
-        if binary[texts + name :].startswith(wanted + b"\0"):
-            return binary[offset : offset + length]
-    raise AssertionError(f"no section {wanted}")
+    read = runpy.run_path(str(ROOT / ".ci/sbom.py"))["crates"]
+    return read(archive.extractfile(members["cognito-auth-proxy"]).read())
 
 
 def test_says_what_it_is(settings, manifest):
@@ -123,15 +113,26 @@ def test_names_every_crate_of_the_binary(crates, manifest):
     """Each as the lock file has it, and none that only the tests use."""
     lock = tomllib.loads((ROOT / "Cargo.lock").read_text())["package"]
     locked = {(package["name"], package["version"]) for package in lock}
-    named = {(package["name"], package["version"]) for package in crates["packages"]}
+    named = {(package["name"], package["version"]) for package in crates}
     assert named <= locked
-    [root] = [package for package in crates["packages"] if package.get("root")]
+    [root] = [package for package in crates if package.get("root")]
     assert (root["name"], root["version"]) == (manifest["name"], manifest["version"])
-    names = {package["name"] for package in crates["packages"] if package.get("kind", "runtime") == "runtime"}
+    names = {package["name"] for package in crates if package.get("kind", "runtime") == "runtime"}
     assert {"aws-lc-rs", "hyper", "rustls", "tokio"} <= names
     assert not {"divan", "proptest", "tempfile"} & names
     direct = tomllib.loads((ROOT / "Cargo.toml").read_text())["dependencies"]
     assert set(direct) <= names
+
+
+def test_a_scanner_finds_the_crates_in_the_image(crates, tmp_path):
+    """Syft, which knows nothing of us, reads the image as it would be pushed. It leaves out what only ran while building."""
+    pod("save", "--format=docker-archive", f"--output={tmp_path}/image.tar", IMAGE)
+    command = [pathlib.Path(sys.executable).parent / "syft", "scan", "--quiet", "--output=json", "docker-archive:image.tar"]
+    settings = os.environ | {"SYFT_CHECK_FOR_APP_UPDATE": "false"}
+    found = json.loads(subprocess.check_output(command, cwd=tmp_path, env=settings))["artifacts"]
+    assert {artifact["foundBy"] for artifact in found} == {"cargo-auditable-binary-cataloger"}
+    linked = {(crate["name"], crate["version"]) for crate in crates if crate.get("kind") != "build"}
+    assert {(artifact["name"], artifact["version"]) for artifact in found} == linked
 
 
 def test_roots_verify_what_keys_are_fetched_from(files, tmp_path):

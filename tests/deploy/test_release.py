@@ -42,7 +42,8 @@ def test_archive_holds_what_an_operator_needs_and_nobodys_name(stem):
         members = {member.name.removeprefix(stem + "/"): member for member in archive}
         assert {
             "cognito-auth-proxy",
-            "cognito-auth-proxy.1",
+            "man/cognito-auth-proxy.1",
+            "man/cognito-auth-proxy-run.1",
             "completions/cognito-auth-proxy.bash",
             "completions/cognito-auth-proxy.fish",
             "completions/cognito-auth-proxy.zsh",

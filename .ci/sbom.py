@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The bill of materials of a binary that cargo-auditable built, in CycloneDX 1.6, on standard output.
 
-    .ci/sbom BINARY
+    .ci/sbom.py BINARY
 
 The list is read from the binary itself (section .dep-v0: zlib, JSON), so it is of what is shipped and not of what the lock
 file could have given. Needs nothing but Python. The same binary always gives the same text.
