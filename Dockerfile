@@ -1,39 +1,37 @@
-# syntax=docker/dockerfile:1
-
 FROM rust:1.95-slim-bookworm AS build
 WORKDIR /build
-# Static, so that the final image can be empty. The target is named, or build scripts and macros would get the flags too.
-ENV RUSTFLAGS="-C target-feature=+crt-static"
 SHELL ["/bin/bash", "-euo", "pipefail", "-c"]
-RUN rustc -vV | sed -n 's/^host: //p' >/target-triple
+# Writes the names and versions of all crates into the binary (section .dep-v0), where scanners of images look for them.
+RUN cargo install cargo-auditable --locked --version 0.7.7
+# Static, so that the final image can be empty. The target is named below, or build scripts and macros would get the flags too.
+ENV RUSTFLAGS="-C target-feature=+crt-static"
 
-# The dependencies, as a layer that only the manifest changes. Benches and examples are here because it names them.
+# The dependencies, as a layer that only the manifest changes: everything of ours that it names is empty here.
 COPY Cargo.toml Cargo.lock ./
-COPY benches benches
-COPY examples examples
-RUN mkdir src \
+RUN mkdir -p src benches/compare benches/instructions \
+ && touch src/lib.rs benches/gateway.rs benches/verify.rs benches/compare/main.rs benches/instructions/main.rs \
  && echo 'fn main() {}' >src/main.rs \
- && touch src/lib.rs \
- && cargo build --release --locked --bins --target "$(cat /target-triple)"
+ && cargo auditable build --release --locked --bins --target host-tuple
 
 COPY build.rs ./
 COPY config config
 COPY src src
 ARG REVISION=unknown
-ENV BUILD_COMMIT=${REVISION}
 RUN find src -name '*.rs' -exec touch {} + \
- && cargo build --release --locked --bins --target "$(cat /target-triple)" \
- && install -D "target/$(cat /target-triple)/release/cognito-auth-proxy" /out/cognito-auth-proxy \
+ && BUILD_COMMIT="$(printf '%.12s' "${REVISION}")" cargo auditable build --release --locked --bins --target host-tuple \
+ && install -D target/*/release/cognito-auth-proxy /out/cognito-auth-proxy \
  && ldd /out/cognito-auth-proxy | grep -q 'statically linked'
 
 FROM scratch
+# What Cargo.toml says; a test compares them.
 ARG VERSION=0.1.0
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="cognito-auth-proxy" \
       org.opencontainers.image.description="Authentication sidecar behind an AWS Application Load Balancer" \
       org.opencontainers.image.licenses="MIT OR Apache-2.0" \
       org.opencontainers.image.version="${VERSION}" \
-      org.opencontainers.image.revision="${REVISION}"
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.base.name="scratch"
 # The roots that key and JWKS fetches are verified with.
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
 COPY --from=build /out/cognito-auth-proxy /cognito-auth-proxy

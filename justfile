@@ -38,6 +38,10 @@ run-dev *arguments:
 e2e *arguments:
     tests/e2e/run.sh {{ arguments }}
 
+# the image and the Compose files, really built and run (as root, with podman); arguments go to pytest
+deploy *arguments:
+    tests/deploy/run.sh {{ arguments }}
+
 # micro-benchmarks
 bench:
     cargo bench --locked --bench verify --bench gateway
