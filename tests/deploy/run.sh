@@ -4,14 +4,14 @@
 #   tests/deploy/run.sh [pytest arguments]        tests/deploy/run.sh -k drain
 #
 # Needs root, the Rust toolchain, python3 with venv, and Debian's buildah, podman, crun, netavark, aardvark-dns, catatonit,
-# debootstrap, iptables and iproute2. No image is ever pulled: bases.sh makes stand-ins. Images and containers are under
+# debootstrap, iptables, iproute2, openssl and systemd. No image is ever pulled: bases.sh makes stand-ins. Images and containers are under
 # $DEPLOY_WORK (/var/tmp/cognito-auth-proxy-deploy unless set; `tests/deploy/clean.sh` removes it), the Python environment in .work/.
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$here/engine.sh"
 root=$(cd "$here/../.." && pwd)
 venv=$here/.work/venv
 
-for tool in buildah podman crun debootstrap iptables; do
+for tool in buildah podman crun debootstrap iptables openssl systemd-analyze; do
   if ! command -v "$tool" >/dev/null; then
     echo "needs $tool: nothing here is skipped without it" >&2
     exit 1
@@ -22,7 +22,7 @@ wanted=$(cat "$here"/requirements*.txt "$here/constraints.txt" | sha256sum)
 if [ "$(cat "$venv/installed" 2>/dev/null)" != "$wanted" ]; then
   rm -rf "$venv"
   python3 -m venv "$venv"
-  "$venv/bin/pip" install --quiet --disable-pip-version-check --requirement "$here/requirements.txt"
+  "$venv/bin/pip" install --quiet --disable-pip-version-check --requirement "$here/requirements.txt" --requirement "$here/requirements-ecs.txt"
   printf '%s\n' "$wanted" >"$venv/installed"
 fi
 
@@ -30,6 +30,8 @@ cd "$root"
 "$here/bases.sh"
 "$here/build.sh" localhost/cognito-auth-proxy:latest . --build-arg "REVISION=$(git rev-parse HEAD)"
 "$here/build.sh" localhost/cognito-auth-proxy-example-app:latest config/compose
+# What `check` says of the settings in config/, and the issuer of test tokens.
+cargo build --locked
 cargo build --locked --example issuer
 
 cd "$here"
