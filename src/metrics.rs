@@ -25,6 +25,7 @@ pub struct Metrics {
     policy_generation: Gauge,
     policy_timestamp: Gauge,
     reloads: Family<ReloadEnded, Counter>,
+    spans_dropped: Counter,
     streams_ended: Family<StreamEnded, Counter>,
 }
 
@@ -227,9 +228,20 @@ impl Default for Metrics {
         );
         let reloads = Family::default();
         registry.register("reloads", "What was read again while running, and what came of it", reloads.clone());
+        let spans_dropped = Counter::default();
+        registry.register("spans_dropped", "Spans that no collector took", spans_dropped.clone());
         let streams_ended = Family::default();
         registry.register("streams_ended", "Streams that the proxy itself ended", streams_ended.clone());
-        Self { registry, connections, limits_reached, policy_generation, policy_timestamp, reloads, streams_ended }
+        Self {
+            registry,
+            connections,
+            limits_reached,
+            policy_generation,
+            policy_timestamp,
+            reloads,
+            spans_dropped,
+            streams_ended,
+        }
     }
 }
 
@@ -254,6 +266,12 @@ impl Metrics {
     /// Counts a stream that the proxy ended.
     pub fn stream_ended(&self, kind: StreamKind, reason: EndReason) {
         self.streams_ended.get_or_create(&StreamEnded { kind, reason }).inc();
+    }
+
+    /// How many spans no collector took.
+    #[must_use]
+    pub const fn spans_dropped(&self) -> &Counter {
+        &self.spans_dropped
     }
 
     /// The number of open connections of clients.

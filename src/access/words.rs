@@ -1,0 +1,57 @@
+//! The words of the log. They are stable: people search for them.
+
+use crate::metrics::EndReason;
+
+/// What was decided on a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decision {
+    /// Forwarded for a user.
+    Allow,
+    /// Refused.
+    Deny,
+    /// Answered by the proxy itself.
+    Own,
+    /// Forwarded without a user.
+    Public,
+    /// Nothing yet: the client left before.
+    Undecided,
+}
+
+impl Decision {
+    /// The name in the log.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Allow => "allow",
+            Self::Deny => "deny",
+            Self::Own => "own",
+            Self::Public => "public",
+            Self::Undecided => "undecided",
+        }
+    }
+}
+
+/// How a request ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    /// The client went away before the end.
+    Aborted,
+    /// The proxy ended a stream.
+    ByUs(EndReason),
+    /// The whole answer was handed to the connection.
+    Complete,
+    /// The application broke off in the middle of its answer.
+    UpstreamFailed,
+}
+
+impl End {
+    /// The name in the log.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Aborted => "aborted",
+            Self::ByUs(reason) => reason.name(),
+            Self::Complete => "complete",
+            Self::UpstreamFailed => "upstream_failed",
+        }
+    }
+}
