@@ -4,7 +4,7 @@ _default:
     @{{ just_executable() }} --list
 
 # everything a commit has to pass, except the end-to-end suite
-check: fmt clippy doc test deny
+check: fmt clippy features doc test deny
 
 # formatting, without changing anything
 fmt:
@@ -13,6 +13,10 @@ fmt:
 # lints of every target, as errors
 clippy:
     cargo clippy --all-targets --locked -- -D warnings
+
+# without the optional features
+features:
+    cargo check --locked --no-default-features
 
 # documentation, with broken links as errors
 doc:

@@ -22,6 +22,7 @@ use crate::{
     rejection::Refusals,
     reload::Reload,
     server::{self, Ends, Server, Stage, Terms},
+    spans::{Spans, SpansError},
     upstream::{
         Statements, Upstream, UpstreamTasks,
         assertion::{Asserter, AssertionError},
@@ -57,6 +58,9 @@ pub enum StartError {
     /// The operating system gives no randomness.
     #[error("no randomness for request ids")]
     Randomness,
+    /// The client for the collector cannot be built.
+    #[error("spans cannot be exported")]
+    Spans(#[from] SpansError),
 }
 
 /// A proxy with its listeners bound, ready to serve.
@@ -229,6 +233,7 @@ impl App {
             }
             PolicyOrigin::Configuration => {}
         }
+        let spans = self.gateway.spans.clone();
         let ends = Ends { stop_accepting: stop_accepting.clone(), cut: cut.clone() };
         let server = Server::new(&terms, open.clone(), ends);
         let accepting = background.spawn(async move { server.serve(self.listeners.main, self.gateway).await });
@@ -244,6 +249,7 @@ impl App {
         if accepting.await.is_err() {
             warn!("the accept loop had ended early");
         }
+        spans.finish().await;
         stop_background.cancel();
         reporting.ended().await;
         info!("stopped");
@@ -272,7 +278,8 @@ fn gateway(
     (stage, tasks): (&Stage, &Tasks),
 ) -> Result<(Gateway, Arc<Endpoints>), StartError> {
     let (header, cookie) = (&config.assertion.header, &config.logout.cookie_name);
-    let hygiene = Hygiene::from_config(&config.server, config.limits.heads, header, cookie);
+    let parents = config.tracing.parents;
+    let hygiene = Hygiene::from_config(&config.server, config.limits.heads, parents, header, cookie);
     let upstream_tasks =
         UpstreamTasks { background: tasks.background.clone(), tunnels: tasks.open.clone(), cut: tasks.cut.clone() };
     let tenures = Tenures::new(Arc::clone(live), config.limits.streams, tasks.end_streams.clone(), Arc::clone(metrics));
@@ -303,6 +310,13 @@ fn gateway(
         refusals: Refusals::from_config(&config.rejection, &config.server.allowed_origins, logout_path),
         request_ids: RequestIds::start(config.server.request_id).map_err(|_| StartError::Randomness)?,
         access: AccessPolicy::from_config(&config.logging, Arc::clone(metrics)),
+        // Last: whatever fails before leaves no exporter behind.
+        spans: Spans::start(
+            &config.tracing.export,
+            &config.upstream.address,
+            &tasks.background,
+            metrics.spans_dropped(),
+        )?,
     };
     Ok((gateway, endpoints))
 }

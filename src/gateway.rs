@@ -3,7 +3,7 @@
 use std::{future::Future, sync::Arc};
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{Request, Response, header::SET_COOKIE};
 
 use crate::{
     access::{AccessPolicy, Decision, Record},
@@ -17,6 +17,7 @@ use crate::{
     rejection::{Petitioner, Reason, Refusals, Rejection},
     response::{Content, RecordedBody},
     server::Answer,
+    spans::Spans,
     upstream::Upstream,
 };
 
@@ -35,6 +36,7 @@ pub struct Gateway {
     pub(crate) refusals: Refusals,
     pub(crate) request_ids: RequestIds,
     pub(crate) access: AccessPolicy,
+    pub(crate) spans: Spans,
 }
 
 impl Gateway {
@@ -79,6 +81,7 @@ impl Gateway {
         let room = arrival.connection.room;
         let inbound = Box::new(Inbound::sanitise(request, arrival, &self.hygiene)?);
         record.client = inbound.forwarded.client();
+        record.traced(&inbound.trace, self.spans.begin(&inbound));
         match self.routes.classify(inbound.head.target.path()) {
             // Only what is ours is answered, a load balancer's health checks above all.
             Route::Protected | Route::Public(_) if room == Room::None => Err(Rejection::Crowded),
@@ -101,19 +104,22 @@ impl Gateway {
                 Ok(authorised) => Permit::User(authorised),
                 Err(rejection) => {
                     let relogin = self.relogins.offer(&rejection, &inbound, petitioner.caller).ok_or(rejection)?;
-                    record.decision = Decision::Deny;
                     record.refusal = Some(Reason::TokenExpired);
+                    record.decided(Decision::Deny);
                     return Ok(own(relogin));
                 }
             },
         };
         self.uploads.limit(&mut inbound)?;
-        record.decision = match &permit {
+        record.decided(match &permit {
             Permit::Public(_) => Decision::Public,
             Permit::User(_) => Decision::Allow,
-        };
+        });
         let progress = inbound.body.progress();
-        let response = self.upstream.forward(permit, inbound).await?;
+        let call = record.span.call(&mut inbound.head);
+        let answered = self.upstream.forward(permit, inbound).await;
+        call.end(answered.as_ref());
+        let response = answered?;
         record.answering = progress.map(Progress::answering);
         Ok(response.map(|body| Content::Answer(Box::new(body))))
     }
@@ -155,7 +161,11 @@ impl Gateway {
             Endpoint::Logout => {
                 // Whoever is not admitted may still sign out, and at the client they signed in with.
                 let user = self.authenticate(inbound, record).await.ok();
-                self.logout.answer(inbound, user.as_ref().map(|user| user.profile().client.as_str()))?
+                let answer = self.logout.answer(inbound, user.as_ref().map(|user| user.profile().client.as_str()))?;
+                if answer.headers().contains_key(SET_COOKIE) {
+                    record.signed_out();
+                }
+                answer
             }
             Endpoint::Me => Endpoints::me(&self.admit(inbound, record).await?)?,
             Endpoint::Ready => self.endpoints.ready().await?,

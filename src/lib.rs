@@ -46,6 +46,7 @@ pub mod config;
 pub mod memo;
 pub mod metrics;
 pub mod reload;
+pub mod spans;
 pub mod telemetry;
 
 // Development and tests: issuer, key endpoint, sample application.

@@ -7,7 +7,7 @@ use std::{fmt::Display, io::Write as _, net::IpAddr};
 
 use serde::{Serialize, Serializer as _};
 
-use super::line::{Line, Milliseconds};
+use super::line::{Line, Milliseconds, Moment};
 use crate::telemetry::Timestamp;
 
 /// What an encoder keeps of its memory, in bytes. A line has about 450; what a client can make of it, 4 KiB.
@@ -35,22 +35,34 @@ impl Encoder {
         let mut object = Object(&mut self.text);
         object.raw("{\"timestamp\":\"");
         object.raw(self.clock.now());
-        object.raw("\",\"level\":\"INFO\",\"message\":\"request\"");
+        object.raw(match line.moment {
+            Moment::Decided => "\",\"level\":\"INFO\",\"message\":\"decision\"",
+            Moment::Ended(_) => "\",\"level\":\"INFO\",\"message\":\"request\"",
+        });
         object.text(name!("request_id"), line.request_id);
         object.text(name!("method"), line.method);
         object.text(name!("path"), line.path);
-        object.number(name!("status"), line.status);
+        if let Moment::Ended(outcome) = line.moment {
+            object.number(name!("status"), outcome.status);
+        }
         object.fixed(name!("decision"), Some(line.decision));
         object.fixed(name!("reason"), line.reason);
         object.display(name!("granted_by"), line.granted_by);
         object.text(name!("subject"), line.subject);
         object.text(name!("email"), line.email);
         object.address(name!("client"), line.client);
-        object.fixed(name!("end"), Some(line.end));
-        object.number(name!("bytes_out"), Some(line.bytes_out));
-        object.milliseconds(name!("head_ms"), line.head_ms);
-        object.milliseconds(name!("duration_ms"), Some(line.duration_ms));
-        object.raw(",\"target\":\"cognito_auth_proxy::access\"}\n");
+        if let Moment::Ended(outcome) = line.moment {
+            object.fixed(name!("end"), Some(outcome.end));
+            object.number(name!("bytes_out"), Some(outcome.bytes_out));
+            object.milliseconds(name!("head_ms"), outcome.head_ms);
+            object.milliseconds(name!("duration_ms"), Some(outcome.duration_ms));
+        }
+        object.text(name!("trace_id"), line.trace_id);
+        object.text(name!("amzn_trace_id"), line.amzn_trace_id);
+        object.raw(match line.moment {
+            Moment::Decided => ",\"target\":\"cognito_auth_proxy::audit\"}\n",
+            Moment::Ended(_) => ",\"target\":\"cognito_auth_proxy::access\"}\n",
+        });
         &self.text
     }
 }
@@ -163,7 +175,7 @@ mod tests {
     use proptest::prelude::*;
     use serde_json::Value;
 
-    use super::*;
+    use super::{super::line::Outcome, *};
     use crate::authoriser::Grant;
 
     #[derive(Clone, Default)]
@@ -209,26 +221,33 @@ mod tests {
     /// Anything, much of it what has to be escaped.
     const TEXT: &str = "(?s)[ -~]{0,20}[\\x00-\\x7f]{0,5}.{0,5}";
 
-    const LEAST: Line<'static> = Line {
-        request_id: "",
-        method: "GET",
-        path: "/",
+    const ABORTED: Outcome = Outcome {
         status: None,
-        decision: "undecided",
-        reason: None,
-        granted_by: None,
-        subject: None,
-        email: None,
-        client: None,
         end: "aborted",
         bytes_out: 0,
         head_ms: None,
         duration_ms: Milliseconds { microseconds: 0 },
     };
 
+    const LEAST: Line<'static> = Line {
+        request_id: "",
+        method: "GET",
+        path: "/",
+        decision: "undecided",
+        reason: None,
+        granted_by: None,
+        subject: None,
+        email: None,
+        client: None,
+        moment: Moment::Ended(ABORTED),
+        trace_id: None,
+        amzn_trace_id: None,
+    };
+
     #[test]
     fn a_line_that_says_least_is_the_one_its_event_makes() {
         assert_same(&LEAST);
+        assert_same(&Line { moment: Moment::Decided, ..LEAST });
     }
 
     #[test]
@@ -258,22 +277,32 @@ mod tests {
             (request_id, path, subject, email) in (TEXT, TEXT, TEXT, proptest::option::of(TEXT)),
             (group, status, bytes_out) in (TEXT, any::<Option<u16>>(), any::<u64>()),
             (client, head, duration) in (any::<IpAddr>(), any::<Option<u64>>(), 0..200_000_u64),
+            (trace_id, amzn_trace_id) in (proptest::option::of("[0-9a-f]{32}"), proptest::option::of(TEXT)),
         ) {
             let grants = [Grant::Group(group.as_str().into()), Grant::AdminUser];
-            assert_same(&Line {
-                request_id: &request_id,
-                path: &path,
+            let granted_by = Grant::All(grants.into());
+            let outcome = Outcome {
                 status,
-                reason: Some("not_allowed"),
-                granted_by: Some(&Grant::All(grants.into())),
-                subject: Some(&subject),
-                email: email.as_deref(),
-                client: Some(client),
                 bytes_out,
                 head_ms: head.map(|microseconds| Milliseconds { microseconds: microseconds >> 14 }),
                 duration_ms: Milliseconds { microseconds: duration },
+                ..ABORTED
+            };
+            let ended = Line {
+                request_id: &request_id,
+                path: &path,
+                reason: Some("not_allowed"),
+                granted_by: Some(&granted_by),
+                subject: Some(&subject),
+                email: email.as_deref(),
+                client: Some(client),
+                moment: Moment::Ended(outcome),
+                trace_id: trace_id.as_deref(),
+                amzn_trace_id: amzn_trace_id.as_deref(),
                 ..LEAST
-            });
+            };
+            assert_same(&ended);
+            assert_same(&Line { moment: Moment::Decided, ..ended });
         }
     }
 }

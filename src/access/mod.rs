@@ -1,28 +1,35 @@
 //! One line a request: who asked for what, what was decided, how it ended.
 //!
-//! The line is written when the last byte of the answer has gone, or when the client left. It names the subject, never
+//! The line is written when the last byte of the answer has gone, or when the client left; where audits want it, another one
+//! when the decision was made, and at the end the request's span is told the same. Each names the subject, never
 //! a token, a cookie, a query string; an e-mail address only where that is switched on.
 
 mod encoder;
 mod line;
+mod words;
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use http::{HeaderValue, Method, StatusCode, Uri};
 use tokio::time::Instant;
-use tracing::{debug, warn};
+use tracing::{debug, info, warn};
 
 use crate::{
     authenticator::Profile,
     authoriser::Grant,
     config::{AccessLog, LoggedEmails, Logging},
-    ingress::Answering,
-    metrics::{Carrier, Course, EndReason, Metrics, Took, closed_set},
+    ingress::{Answering, Trace, TraceId},
+    metrics::{Carrier, Course, EndReason, Metrics, Took},
     rejection::{Reason, Rejection},
-    telemetry,
+    spans::{Facts, ServerSpan},
+    telemetry::{self, AUDIT},
 };
 
-use self::line::{Line, Lines};
+use self::{
+    line::{Line, Lines, Moment, Outcome},
+    words::End,
+};
+pub use words::Decision;
 
 /// The longest path that is logged whole, in bytes.
 const LONGEST_PATH: usize = 512;
@@ -35,7 +42,8 @@ const LONGEST_METHOD: usize = 64;
 pub struct AccessPolicy {
     wanted: AccessLog,
     emails: LoggedEmails,
-    lines: Lines,
+    requests: Lines,
+    decisions: Lines,
     metrics: Arc<Metrics>,
 }
 
@@ -43,24 +51,14 @@ impl AccessPolicy {
     /// Takes what it needs of the configuration. The log is started before.
     #[must_use]
     pub fn from_config(logging: &Logging, metrics: Arc<Metrics>) -> Self {
-        let lines = Lines::of_process(telemetry::json_sink());
-        Self { wanted: logging.access, emails: logging.emails, lines, metrics }
-    }
-}
-
-closed_set! {
-    /// What was decided on a request. The names are stable: people search logs for them.
-    pub enum Decision = "decision" {
-        /// Forwarded for a user.
-        Allow => "allow",
-        /// Refused.
-        Deny => "deny",
-        /// Answered by the proxy itself.
-        Own => "own",
-        /// Forwarded without a user.
-        Public => "public",
-        /// Nothing yet: the client left before.
-        Undecided => "undecided",
+        let sink = telemetry::json_sink();
+        Self {
+            wanted: logging.access,
+            emails: logging.emails,
+            requests: Lines::of_requests(sink),
+            decisions: Lines::of_decisions(sink, logging.audit),
+            metrics,
+        }
     }
 }
 
@@ -82,24 +80,16 @@ pub struct Record {
     pub refusal: Option<Reason>,
     /// Who asked, once verified.
     pub profile: Option<Arc<Profile>>,
+    /// What of it is traced.
+    pub span: ServerSpan,
+    trace_id: Option<TraceId>,
+    amzn_trace_id: Option<HeaderValue>,
     /// Tells the request's content, which may still be coming, that the answer has not ended.
     pub answering: Option<Answering>,
     head: Option<(StatusCode, Instant)>,
     bytes_out: u64,
     course: Course,
     end: End,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum End {
-    /// The client went away before the end.
-    Aborted,
-    /// The proxy ended a stream.
-    ByUs(EndReason),
-    /// The whole answer was handed to the connection.
-    Complete,
-    /// The application broke off in the middle of its answer.
-    UpstreamFailed,
 }
 
 impl Record {
@@ -118,6 +108,9 @@ impl Record {
             granted_by: None,
             refusal: None,
             profile: None,
+            span: ServerSpan::default(),
+            trace_id: None,
+            amzn_trace_id: None,
             answering: None,
             head: None,
             bytes_out: 0,
@@ -126,13 +119,39 @@ impl Record {
         }
     }
 
+    /// Which trace it belongs to, and its part of it.
+    pub fn traced(&mut self, trace: &Trace, span: ServerSpan) {
+        self.trace_id = span.trace_id().or_else(|| trace.parent.map(|parent| *parent.trace_id()));
+        self.amzn_trace_id.clone_from(&trace.balancer);
+        self.span = span;
+    }
+
+    /// It was decided whether the request goes on.
+    pub fn decided(&mut self, decision: Decision) {
+        self.decision = decision;
+        if !matches!(self.policy.decisions, Lines::Off) {
+            self.line(Moment::Decided).write(self.policy.decisions);
+        }
+    }
+
+    /// The user signed out, whoever they are.
+    pub fn signed_out(&self) {
+        info!(
+            target: AUDIT,
+            request_id = self.request_id.to_str().unwrap_or_default(),
+            subject = self.profile.as_deref().map(|profile| profile.subject.as_str()),
+            client = self.client.map(tracing::field::display),
+            "signed out"
+        );
+    }
+
     /// The request was refused. The reason's chain goes to its own line: it may name hosts, which no client sees.
     pub fn refused(&mut self, rejection: &Rejection) {
+        self.refusal = Some(rejection.reason());
         // What was decided stays: the application's failure after that is not a decision on the user.
         if self.decision == Decision::Undecided {
-            self.decision = Decision::Deny;
+            self.decided(Decision::Deny);
         }
-        self.refusal = Some(rejection.reason());
         let request_id = self.request_id.to_str().unwrap_or_default();
         if rejection.is_fault() {
             warn!(request_id, code = rejection.code(), cause = rejection.chain(), "request not answered");
@@ -185,21 +204,38 @@ impl Drop for Record {
         let took = Took { time: self.began.elapsed(), course: self.course };
         let status = self.head.map(|(status, _)| status);
         self.policy.metrics.traffic().ends((self.decision, self.refusal, status), took);
-        if self.policy.wanted == AccessLog::Refusals && self.refusal.is_none() {
-            return;
+        if self.policy.wanted == AccessLog::All || self.refusal.is_some() {
+            self.line(Moment::Ended(self.outcome(took.time))).write(self.policy.requests);
         }
-        self.line(took.time).write(self.policy.lines);
+        self.span.end(&Facts {
+            request_id: self.request_id.to_str().unwrap_or_default(),
+            method: self.method.as_str(),
+            path: shortened(self.target.path(), LONGEST_PATH),
+            status,
+            decision: self.decision.name(),
+            reason: self.refusal.map(Reason::name),
+            end: self.end.name(),
+        });
     }
 }
 
 impl Record {
-    fn line(&self, took: Duration) -> Line<'_> {
+    fn outcome(&self, took: Duration) -> Outcome {
+        Outcome {
+            status: self.head.map(|(status, _)| status.as_u16()),
+            end: self.end.name(),
+            bytes_out: self.bytes_out,
+            head_ms: self.head.map(|(_, at)| at.saturating_duration_since(self.began).into()),
+            duration_ms: took.into(),
+        }
+    }
+
+    fn line(&self, moment: Moment) -> Line<'_> {
         let profile = self.profile.as_deref();
         Line {
             request_id: self.request_id.to_str().unwrap_or_default(),
             method: shortened(self.method.as_str(), LONGEST_METHOD),
             path: shortened(self.target.path(), LONGEST_PATH),
-            status: self.head.map(|(status, _)| status.as_u16()),
             decision: self.decision.name(),
             reason: self.refusal.map(Reason::name),
             granted_by: self.granted_by.as_ref(),
@@ -209,21 +245,9 @@ impl Record {
                 LoggedEmails::Shown => profile.and_then(|profile| profile.email.as_deref()),
             },
             client: self.client,
-            end: self.end.name(),
-            bytes_out: self.bytes_out,
-            head_ms: self.head.map(|(_, at)| at.saturating_duration_since(self.began).into()),
-            duration_ms: took.into(),
-        }
-    }
-}
-
-impl End {
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Aborted => "aborted",
-            Self::ByUs(reason) => reason.name(),
-            Self::Complete => "complete",
-            Self::UpstreamFailed => "upstream_failed",
+            moment,
+            trace_id: self.trace_id.as_ref().map(TraceId::as_str),
+            amzn_trace_id: self.amzn_trace_id.as_ref().and_then(|id| id.to_str().ok()),
         }
     }
 }

@@ -11,12 +11,14 @@ use std::{
 
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
+use tracing::info;
 
 use super::{LiveAuthoriser, Permit, Standing};
 use crate::{
     authenticator::Profile,
     config::{IdleLimit, StreamExpiry, StreamLimits},
     metrics::{EndReason, Metrics, OpenStream, StreamKind},
+    telemetry::AUDIT,
 };
 
 /// Gives every permit its tenure.
@@ -124,9 +126,12 @@ impl Tenure {
         &self.terms.metrics
     }
 
-    /// Counts that the stream was ended.
+    /// Counts that the stream was ended. That its user lost it is for audits to know.
     pub fn ended(&self, kind: StreamKind, reason: EndReason) {
         self.terms.metrics.stream_ended(kind, reason);
+        if let (EndReason::Revoked, Holder::User(profile, _)) = (reason, &self.holder) {
+            info!(target: AUDIT, kind = kind.name(), subject = profile.subject, "stream revoked");
+        }
     }
 
     /// When the stream has to end in any case, and why.

@@ -16,6 +16,7 @@ pub(super) struct Key {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Boolean,
+    Decimal,
     Integer,
     List,
     /// Text that is never shown; its variable also exists as `…_FILE`.
@@ -28,6 +29,10 @@ impl Kind {
     pub(super) fn read(self, text: &str) -> Result<toml::Value, ValueError> {
         match self {
             Self::Boolean => boolean(text).map(toml::Value::Boolean),
+            Self::Decimal => text
+                .parse()
+                .map(toml::Value::Float)
+                .map_err(|_| ValueError { problem: "is not a number", remedy: "write digits and a point" }),
             Self::Integer => text
                 .parse()
                 .map(toml::Value::Integer)
@@ -41,6 +46,7 @@ impl Kind {
     pub(super) fn accept(self, value: &toml::Value) -> Result<(), &'static str> {
         let accepted = match self {
             Self::Boolean => value.is_bool(),
+            Self::Decimal => value.is_float() || value.is_integer(),
             Self::Integer => value.is_integer(),
             Self::List => value.as_array().is_some_and(|entries| entries.iter().all(toml::Value::is_str)),
             Self::Secret | Self::Text => value.is_str(),
@@ -55,6 +61,7 @@ impl Kind {
     pub(super) const fn expected(self) -> &'static str {
         match self {
             Self::Boolean => "true or false",
+            Self::Decimal => "a number",
             Self::Integer => "a whole number",
             Self::List => "a list of texts in brackets",
             Self::Secret | Self::Text => "a text in quotes",
@@ -123,7 +130,7 @@ const fn text(path: &'static str, environment: &'static str) -> Key {
 }
 
 /// Every setting.
-pub(super) static KEYS: [Key; 71] = [
+pub(super) static KEYS: [Key; 76] = [
     text("server.listen", "COGNITO_AUTH_LISTEN"),
     text("server.admin_listen", "COGNITO_AUTH_ADMIN_LISTEN"),
     text("server.reserved_prefix", "COGNITO_AUTH_RESERVED_PREFIX"),
@@ -195,4 +202,9 @@ pub(super) static KEYS: [Key; 71] = [
     boolean_key("logging.access", "COGNITO_AUTH_LOG_ACCESS"),
     boolean_key("logging.emails", "COGNITO_AUTH_LOG_EMAILS"),
     text("logging.emf_namespace", "COGNITO_AUTH_LOG_EMF_NAMESPACE"),
+    boolean_key("logging.audit", "COGNITO_AUTH_LOG_AUDIT"),
+    text("tracing.endpoint", "COGNITO_AUTH_TRACING_ENDPOINT"),
+    Key { path: "tracing.sample_ratio", environment: "COGNITO_AUTH_TRACING_SAMPLE_RATIO", kind: Kind::Decimal },
+    text("tracing.service_name", "COGNITO_AUTH_TRACING_SERVICE_NAME"),
+    boolean_key("tracing.accept_parent", "COGNITO_AUTH_TRACING_ACCEPT_PARENT"),
 ];

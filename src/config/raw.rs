@@ -22,6 +22,7 @@ pub(super) struct Raw {
     pub(super) logout: Logout,
     pub(super) dev: Dev,
     pub(super) logging: Logging,
+    pub(super) tracing: Tracing,
 }
 
 #[derive(Debug, Deserialize)]
@@ -155,4 +156,14 @@ pub(super) struct Logging {
     pub(super) access: bool,
     pub(super) emails: bool,
     pub(super) emf_namespace: Option<String>,
+    pub(super) audit: bool,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Tracing {
+    pub(super) endpoint: Option<String>,
+    pub(super) sample_ratio: f64,
+    pub(super) service_name: String,
+    pub(super) accept_parent: bool,
 }

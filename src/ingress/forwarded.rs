@@ -34,9 +34,19 @@ pub enum Room {
     None,
 }
 
+/// Who a connection came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hop {
+    /// Somebody whose word on the request counts (`server.trusted_proxies`).
+    Trusted,
+    /// Anybody.
+    Unknown,
+}
+
 /// The client's side of a request in one normal form.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Forwarded {
+    hop: Hop,
     chain: Chain,
     scheme: &'static str,
     port: u16,
@@ -66,6 +76,7 @@ impl Forwarded {
         let peer = connection.peer.ip().to_canonical();
         if !trusted.networks.iter().any(|network| network.contains(&peer)) {
             return Self {
+                hop: Hop::Unknown,
                 chain: Chain::Read(vec![peer]),
                 scheme: "http",
                 port: connection.local.port(),
@@ -74,6 +85,7 @@ impl Forwarded {
         }
         let port = last_value(fields, &FORWARDED_PORT).and_then(|text| text.parse().ok());
         Self {
+            hop: Hop::Trusted,
             chain: Chain::of(fields, trusted.hops).unwrap_or_else(|| Chain::Read(vec![peer])),
             scheme: match last_value(fields, &FORWARDED_PROTO) {
                 Some(text) if text.eq_ignore_ascii_case("https") => "https",
@@ -82,6 +94,18 @@ impl Forwarded {
             port: port.unwrap_or_else(|| connection.local.port()),
             port_source: if port.is_some() { PortSource::TrustedHop } else { PortSource::OurListener },
         }
+    }
+
+    /// Who sent it here.
+    #[must_use]
+    pub const fn hop(&self) -> Hop {
+        self.hop
+    }
+
+    /// `https` or `http`, as the client sees it.
+    #[must_use]
+    pub const fn scheme(&self) -> &'static str {
+        self.scheme
     }
 
     /// The client's address as the first trusted hop saw it.

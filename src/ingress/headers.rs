@@ -10,13 +10,15 @@ use http::{HeaderMap, HeaderName};
 const CLAIMED_PREFIXES: [&str; 3] = ["x-amzn-oidc-", "x-forwarded-", "x-auth-request-"];
 
 /// Single names of the same kind. Folded.
-const CLAIMED_NAMES: [&str; 12] = [
+const CLAIMED_NAMES: [&str; 14] = [
     "x-auth-user",
     "remote-user",
     "remote-groups",
     "remote-name",
     "remote-email",
     "forwarded",
+    "trace-parent",
+    "trace-state",
     "x-gradio-server",
     "x-original-url",
     "x-original-uri",
@@ -66,7 +68,7 @@ impl ClaimedNames {
             return true;
         }
         // Every fixed name begins with one of these letters; most fields do not.
-        matches!(name.as_bytes().first(), Some(b'x' | b'r' | b'f'))
+        matches!(name.as_bytes().first(), Some(b'x' | b'r' | b'f' | b't'))
             && (CLAIMED_PREFIXES.iter().any(|prefix| folded_starts_with(name, prefix))
                 || CLAIMED_NAMES.iter().any(|claimed| folded_eq(name, claimed)))
     }
@@ -153,10 +155,22 @@ mod tests {
             "x-rewrite-url",
             "x-gradio-server",
             "x-request-id",
+            "trace_parent",
+            "Trace-State",
         ] {
             assert!(claimed().contains(&name.parse().unwrap()), "{name}");
         }
-        for name in ["x-auth-users", "x-amzn-trace-id", "x-gradio-user", "accept", "range", "remote-users", "x"] {
+        for name in [
+            "x-auth-users",
+            "traceparent",
+            "te",
+            "x-amzn-trace-id",
+            "x-gradio-user",
+            "accept",
+            "range",
+            "remote-users",
+            "x",
+        ] {
             assert!(!claimed().contains(&name.parse().unwrap()), "{name}");
         }
     }

@@ -16,6 +16,7 @@ mod received;
 mod request_id;
 mod route;
 mod spelling;
+mod trace;
 mod upgrade;
 mod upload;
 
@@ -29,17 +30,18 @@ pub use body::{BodyError, RequestBody};
 pub use caller::{Caller, Safety};
 pub use cookies::{RELOGIN_GUARD, ReloginGuard, SessionCookies};
 pub use cross_site::{Addressee, FetchSite, Site};
-pub use forwarded::{Connection, Forwarded, Room};
+pub use forwarded::{Connection, Forwarded, Hop, Room};
 pub use headers::ClaimedNames;
 pub use local_target::LocalTarget;
 pub use presented::{Field, Presented};
 pub use received::Received;
 pub use request_id::{REQUEST_ID, RequestIds};
 pub use route::{Endpoint, PublicRoute, Route, Routes};
+pub use trace::{Trace, TraceId, TraceParent};
 pub use upgrade::Handshake;
 pub use upload::{Answering, Limited, Progress, Uploads};
 
-use crate::config::{HeadLimits, Origin, Server, TrustedHops};
+use crate::config::{HeadLimits, Origin, Server, TraceParents, TrustedHops};
 
 /// Why a request cannot be understood in one way only.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -98,6 +100,8 @@ pub struct Inbound {
     pub(crate) handshake: Handshake,
     /// Its name in every log.
     pub(crate) request_id: HeaderValue,
+    /// The trace it belongs to.
+    pub(crate) trace: Trace,
 }
 
 impl std::fmt::Debug for Inbound {
@@ -135,18 +139,26 @@ pub struct Hygiene {
     limits: HeadLimits,
     session_cookie: String,
     trusted: TrustedHops,
+    parents: TraceParents,
     allowed_origins: Vec<Origin>,
 }
 
 impl Hygiene {
     /// Takes what it needs of the configuration.
     #[must_use]
-    pub fn from_config(server: &Server, limits: HeadLimits, assertion: &HeaderName, session_cookie: &str) -> Self {
+    pub fn from_config(
+        server: &Server,
+        limits: HeadLimits,
+        parents: TraceParents,
+        assertion: &HeaderName,
+        session_cookie: &str,
+    ) -> Self {
         Self {
             names: ClaimedNames::with_assertion(assertion),
             limits,
             session_cookie: session_cookie.to_owned(),
             trusted: server.trusted.clone(),
+            parents,
             allowed_origins: server.allowed_origins.clone(),
         }
     }
@@ -190,6 +202,7 @@ impl Inbound {
         // We answer 100 ourselves when the application begins to read, so that a refused upload is never sent.
         fields.remove(EXPECT);
         fields.remove(HOST);
+        let trace = Trace::read(&mut fields, forwarded.hop(), hygiene.parents);
         let cookies = SessionCookies::take_from(&mut fields, &hygiene.session_cookie);
         let head = Head { method: parts.method, target, host, fields };
         Ok(Self {
@@ -202,6 +215,7 @@ impl Inbound {
             fetch_site,
             handshake,
             request_id: arrival.request_id,
+            trace,
         })
     }
 }

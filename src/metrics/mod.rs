@@ -16,7 +16,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use prometheus_client::{
     encoding::text::encode,
-    metrics::{family::Family, gauge::Gauge},
+    metrics::{counter::Counter, family::Family, gauge::Gauge},
     registry::Registry,
 };
 
@@ -47,6 +47,7 @@ pub struct Metrics {
     policy_generation: Gauge,
     policy_timestamp: Gauge,
     reloads: Counters<(Reloaded, ReloadOutcome)>,
+    spans_dropped: Counter,
     traffic: Traffic,
     verification: Verification,
 }
@@ -80,6 +81,8 @@ impl Default for Metrics {
         );
         let reloads = Counters::new();
         registry.register("reloads", "What was read again while running, and what came of it", reloads.clone());
+        let spans_dropped = Counter::default();
+        registry.register("spans_dropped", "Spans that no collector took", spans_dropped.clone());
         let (traffic, verification) = (Traffic::register(registry), Verification::register(registry));
         Self {
             registry: root,
@@ -89,6 +92,7 @@ impl Default for Metrics {
             policy_generation,
             policy_timestamp,
             reloads,
+            spans_dropped,
             traffic,
             verification,
         }
@@ -120,6 +124,12 @@ impl Metrics {
     /// Notes that the process is on its way out.
     pub fn drain_begins(&self) {
         self.draining.set(1);
+    }
+
+    /// How many spans no collector took.
+    #[must_use]
+    pub const fn spans_dropped(&self) -> &Counter {
+        &self.spans_dropped
     }
 
     /// The number of open connections of clients.

@@ -24,6 +24,9 @@ use crate::config::{LogFormat, Logging};
 
 pub use self::{sink::Sink, timestamp::Timestamp};
 
+/// What filters know the lines by that say who may come in: decisions, and what changes them.
+pub const AUDIT: &str = "cognito_auth_proxy::audit";
+
 /// How long the end of the process waits for a reader of the log that takes nothing.
 const PATIENCE: Duration = Duration::from_secs(2);
 

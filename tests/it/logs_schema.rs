@@ -1,4 +1,5 @@
-//! The keys of an access line, their types and their order are those of docs/logs.md: people's searches stand on them.
+//! The keys of a line of a request or a decision, their types and their order are those of docs/logs.md: people's searches
+//! stand on them.
 
 use std::{collections::BTreeSet, fs};
 
@@ -19,9 +20,12 @@ struct Row {
     when: String,
 }
 
-fn table() -> Vec<Row> {
+/// The table under this heading.
+fn table(heading: &str) -> Vec<Row> {
     let text = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/logs.md")).unwrap();
-    let rows = text.lines().filter_map(|line| {
+    let (_, section) = text.split_once(&format!("## {heading}\n")).unwrap();
+    let section = section.split("\n## ").next().unwrap();
+    let rows = section.lines().filter_map(|line| {
         let cells: Vec<&str> = line.strip_prefix("| `")?.split(" | ").collect();
         let [key, kind, when, _what] = cells[..] else { panic!("not four cells: {line}") };
         Some(Row { key: key.trim_end_matches('`').to_owned(), kind: kind.to_owned(), when: when.to_owned() })
@@ -46,19 +50,26 @@ fn keys(line: &str, value: &Value) -> Vec<String> {
 }
 
 async fn serving(setup: Setup) -> Serving {
-    let setup = setup.set("COGNITO_AUTH_LOG_EMAILS", "true");
+    let setup = setup.set("COGNITO_AUTH_LOG_EMAILS", "true").set("COGNITO_AUTH_LOG_AUDIT", "true");
     setup.set("COGNITO_AUTH_PUBLIC_PATHS", "/open").start_process().await
 }
 
-/// The access lines of requests of every kind, and of one whose client left before its answer.
-async fn lines() -> Vec<String> {
+/// What a load balancer and the hop before it add.
+const TRACED: [(&str, &str); 3] = [
+    ("Accept", "application/json"),
+    ("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"),
+    ("X-Amzn-Trace-Id", "Root=1-67891233-abcdef012345678912345678"),
+];
+
+/// The lines of requests of every kind, and of one whose client left before its answer; all with this message.
+async fn lines(message: &str) -> Vec<String> {
     let upstream = Upstream::start().await;
     let answered = serving(Setup::new(&upstream).await).await;
     let mut wire = Wire::connect(answered.address).await;
     wire.send(answered.signed_in("GET /allowed")).await;
     assert_eq!(wire.answer().await.status, 200);
     for (line, status) in [("GET /refused", 401), ("GET /open", 200), ("GET /.auth/health", 200)] {
-        assert_eq!(answered.send(line, &[("Accept", "application/json")]).await.status, status);
+        assert_eq!(answered.send(line, &TRACED).await.status, status);
     }
     let application = Application::listen().await;
     let left = serving(Setup::in_front_of(&application.url()).await).await;
@@ -69,21 +80,32 @@ async fn lines() -> Vec<String> {
     drop(wire);
     assert!(app.closes().await);
     let all = [answered.terminated().await.stdout, left.terminated().await.stdout].concat();
-    all.lines().filter(|line| line.contains("\"message\":\"request\"")).map(str::to_owned).collect()
+    all.lines().filter(|line| line.contains(&format!("\"message\":\"{message}\""))).map(str::to_owned).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_access_line_has_the_keys_types_and_order_of_the_documentation() {
-    let (table, lines) = (table(), lines().await);
-    assert_eq!((table.len(), lines.len()), (18, 5));
+    let (table, lines) = (table("The line of a request"), lines("request").await);
+    assert_eq!((table.len(), lines.len()), (20, 5));
+    assert_documented(&table, &lines);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_line_of_a_decision_has_the_keys_types_and_order_of_the_documentation() {
+    let (table, lines) = (table("The line of a decision"), lines("decision").await);
+    assert_eq!((table.len(), lines.len()), (15, 4));
+    assert_documented(&table, &lines);
+}
+
+fn assert_documented(table: &[Row], lines: &[String]) {
     let mut seen = BTreeSet::new();
-    for line in &lines {
+    for line in lines {
         let value: Value = serde_json::from_str(line).unwrap();
         let found = keys(line, &value);
         let documented: Vec<&str> =
             table.iter().map(|row| row.key.as_str()).filter(|key| found.iter().any(|it| it == key)).collect();
         assert_eq!(found, documented, "keys and order of {line}");
-        for Row { key, kind: expected, when } in &table {
+        for Row { key, kind: expected, when } in table {
             assert!(value.get(key).is_some() || when != "always", "{key} is missing in {line}");
             assert!(value.get(key).is_none_or(|value| kind(value) == expected), "{key} is no {expected} in {line}");
         }

@@ -26,7 +26,10 @@ use super::{
     Authoriser, LiveAuthoriser, PolicyError,
     policy::{self, ReadError},
 };
-use crate::config::{EmailRules, EmptyPolicy};
+use crate::{
+    config::{EmailRules, EmptyPolicy},
+    telemetry::AUDIT,
+};
 
 /// Two reads must agree, so a change is in force after at most two of these and the time to read, below the 5 s that
 /// operators are promised.
@@ -87,11 +90,11 @@ async fn follow(
         match settled.as_ref().map_err(|&problem| problem.into()).and_then(|content| parse(content)) {
             Ok(authoriser) => {
                 live.replace(authoriser);
-                info!(path = shown, "policy applied");
+                info!(target: AUDIT, path = shown, "policy applied");
             }
             Err(problem) => {
                 let problem: &(dyn std::error::Error + 'static) = &problem;
-                error!(path = shown, error = problem, "policy file not taken, the last good policy stays in force");
+                error!(target: AUDIT, path = shown, error = problem, "policy file not taken, the last good policy stays in force");
             }
         }
     }

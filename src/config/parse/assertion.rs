@@ -81,11 +81,12 @@ const TAKEN_PREFIXES: [&str; 11] = [
     "x-http-method",
 ];
 
-const TAKEN_NAMES: [&str; 53] = [
+const TAKEN_NAMES: [&str; 54] = [
     "age",
     "allow",
     "alt-svc",
     "authorization",
+    "baggage",
     "cache-control",
     "clear-site-data",
     "connection",

@@ -7,6 +7,7 @@ mod dev;
 mod limits;
 mod navigation;
 mod server;
+mod tracing;
 
 use std::path::Path;
 
@@ -16,8 +17,8 @@ pub(super) use server::server;
 use tracing_subscriber::EnvFilter;
 
 use super::{
-    AccessLog, AlbHeaders, Config, ConfigErrors, Emf, LogFormat, LoggedEmails, Logging, PolicyRules, Preset, Upstream,
-    UpstreamAddress, ValueError, duration, findings::Findings, interlock::Surroundings, raw, raw::Raw,
+    AccessLog, AlbHeaders, AuditLog, Config, ConfigErrors, Emf, LogFormat, LoggedEmails, Logging, PolicyRules, Preset,
+    Upstream, UpstreamAddress, ValueError, duration, findings::Findings, interlock::Surroundings, raw, raw::Raw,
 };
 
 /// Parses the merged settings. The rules are those of the policy, wherever it is kept.
@@ -40,14 +41,15 @@ pub(super) fn config(
     let listen = server.as_ref().map(|server| server.listen);
     let dev = dev::dev(&raw.dev, listen, surroundings, working_directory, &mut findings);
     let logging = logging(&raw.logging, &mut findings);
+    let tracing = tracing::tracing(&raw.tracing, &mut findings);
 
     let (Some(server), Some(upstream), Some(credentials), Some((authoriser, rules)), Some(assertion)) =
         (server, upstream, credentials, authoriser, assertion)
     else {
         return Err(findings.into_errors());
     };
-    let (Some(limits), Some(rejection), Some(logout), Some(dev), Some(logging)) =
-        (limits, rejection, logout, dev, logging)
+    let (Some(limits), Some(rejection), Some(logout), Some(dev), Some(logging), Some(tracing)) =
+        (limits, rejection, logout, dev, logging, tracing)
     else {
         return Err(findings.into_errors());
     };
@@ -63,6 +65,7 @@ pub(super) fn config(
         logout,
         dev,
         logging,
+        tracing,
         warnings,
         settings,
     };
@@ -116,6 +119,7 @@ fn logging(raw: &raw::Logging, findings: &mut Findings) -> Option<Logging> {
         access: if raw.access { AccessLog::All } else { AccessLog::Refusals },
         emails: if raw.emails { LoggedEmails::Shown } else { LoggedEmails::Hidden },
         emf: emf?.map_or(Emf::Off, Emf::Namespace),
+        audit: if raw.audit { AuditLog::Decisions } else { AuditLog::Off },
     })
 }
 

@@ -1,6 +1,7 @@
 //! The sections of a configuration. A module of the program takes its own section, never the whole.
 
 mod limits;
+mod tracing;
 
 use std::{collections::BTreeSet, net::SocketAddr, path::PathBuf, time::Duration};
 
@@ -8,6 +9,7 @@ use http::HeaderName;
 use ipnet::IpNet;
 
 pub use limits::*;
+pub use tracing::*;
 
 use super::{
     AlbArn, ClientId, DomainName, EmailAddress, KeysUrl, Origin, PathPrefix, RedirectUrl, SigningKeys, UpstreamAddress,
@@ -36,6 +38,8 @@ pub struct Config {
     pub dev: Dev,
     /// What is logged, and how.
     pub logging: Logging,
+    /// Which traces requests belong to, and where spans go.
+    pub tracing: Tracing,
     /// Weakened or doubtful settings: logged at `warn` on every start and shown by `check`.
     pub warnings: Vec<String>,
     /// Every effective setting with its layer, secrets redacted, in the order of `config/default.toml`.
@@ -422,6 +426,8 @@ pub struct Logging {
     pub access: AccessLog,
     /// Whether e-mail addresses appear.
     pub emails: LoggedEmails,
+    /// Whether decisions get their line when they are made.
+    pub audit: AuditLog,
     /// Whether CloudWatch finds figures in it.
     pub emf: Emf,
 }
@@ -462,4 +468,13 @@ pub enum LoggedEmails {
     Hidden,
     /// They are.
     Shown,
+}
+
+/// Whether every decision on a request gets a line of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AuditLog {
+    /// The line of the request, which comes when it has ended, tells it.
+    Off,
+    /// When it is made.
+    Decisions,
 }

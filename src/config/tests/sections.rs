@@ -30,8 +30,8 @@ fn defaults_are_those_of_the_contract() {
     assert!(matches!(config.dev, Dev::Off));
     let logging = &config.logging;
     assert_eq!(
-        (logging.format, logging.level.as_str(), logging.access, logging.emails),
-        (LogFormat::Auto, "info", AccessLog::All, LoggedEmails::Hidden)
+        (logging.format, logging.level.as_str(), logging.access, logging.emails, logging.audit),
+        (LogFormat::Auto, "info", AccessLog::All, LoggedEmails::Hidden, AuditLog::Off)
     );
     assert_eq!(logging.emf, Emf::Off);
     let named = Start::minimal("logging.emf_namespace = 'Team/Auth'").config();
@@ -72,6 +72,12 @@ fn values_out_of_bounds_are_refused() {
         ("logging.emf_namespace = ''", "logging.emf_namespace"),
         ("logging.emf_namespace = 'AWS/ECS'", "logging.emf_namespace"),
         ("logging.emf_namespace = 'my app'", "logging.emf_namespace"),
+        ("tracing.endpoint = 'http://collector.example:4318'", "tracing.endpoint"),
+        ("tracing.endpoint = 'grpc://127.0.0.1:4317'", "tracing.endpoint"),
+        ("tracing.sample_ratio = 1.1", "tracing.sample_ratio"),
+        ("tracing.sample_ratio = -0.1", "tracing.sample_ratio"),
+        ("tracing.sample_ratio = nan", "tracing.sample_ratio"),
+        ("tracing.service_name = ''", "tracing.service_name"),
     ] {
         assert_eq!(Start::minimal(text).refused(), [key], "{text}");
     }
@@ -208,4 +214,20 @@ fn presets_know_the_paths_of_their_uploads_and_others_are_added() {
         paths("upstream.preset = 'streamlit'\nlimits.upload_paths = ['/app/_stcore/upload_file']"),
         ["/_stcore/upload_file", "/app/_stcore/upload_file"]
     );
+}
+
+#[test]
+fn spans_go_nowhere_unless_a_collector_is_named() {
+    let tracing = Start::minimal("").config().tracing;
+    assert_eq!((tracing.export, tracing.parents), (SpanExport::Off, TraceParents::TrustedHops));
+    let start = Start::minimal("tracing.endpoint = 'https://collector.example'\ntracing.accept_parent = false");
+    let start = start.variable("COGNITO_AUTH_TRACING_SAMPLE_RATIO", "0.25");
+    let tracing = start.variable("COGNITO_AUTH_TRACING_SERVICE_NAME", "wiki").config().tracing;
+    let SpanExport::To(Collector { url, sample_ratio, service_name }) = tracing.export else { panic!("no collector") };
+    assert_eq!(url.traces(), "https://collector.example/v1/traces");
+    assert!((sample_ratio - 0.25).abs() < f64::EPSILON);
+    assert_eq!((service_name.as_str(), tracing.parents), ("wiki", TraceParents::Nobodys));
+    assert_eq!(Start::minimal("tracing.sample_ratio = 1").config().setting("tracing.sample_ratio").0, "1");
+    let refused = Start::minimal("").variable("COGNITO_AUTH_TRACING_SAMPLE_RATIO", "half").refused();
+    assert_eq!(refused, ["tracing.sample_ratio"]);
 }

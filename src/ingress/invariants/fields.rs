@@ -7,7 +7,7 @@ use http::{
 };
 
 use crate::{
-    config::{HeadLimits, TrustedHops},
+    config::{HeadLimits, TraceParents, TrustedHops},
     ingress::{
         Arrival, ClaimedNames, Connection, Field, Hygiene, Inbound, Malformed, Presented, RELOGIN_GUARD, ReloginGuard,
         RequestBody, Room, SessionCookies,
@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// What nobody but us may say, written a second time. Folded.
-const OURS: [&str; 13] = [
+const OURS: [&str; 15] = [
     "x-my-user",
     "x-auth-user",
     "remote-user",
@@ -23,6 +23,8 @@ const OURS: [&str; 13] = [
     "remote-name",
     "remote-email",
     "forwarded",
+    "trace-parent",
+    "trace-state",
     "x-gradio-server",
     "x-original-url",
     "x-original-uri",
@@ -44,6 +46,9 @@ const OF_THE_CONNECTION: [&str; 9] = [
     "transfer-encoding",
     "upgrade",
 ];
+
+/// What only a trusted hop may say, and nobody here is one.
+const OF_TRUSTED_HOPS: [&str; 3] = ["baggage", "traceparent", "tracestate"];
 
 /// What an application must not repeat to a script.
 const OF_REQUESTS: [&str; 8] = [
@@ -104,6 +109,7 @@ fn hygiene() -> Hygiene {
         names: our_names(),
         session_cookie: SESSION_COOKIE.to_owned(),
         trusted: TrustedHops { networks: Vec::new(), hops: 1 },
+        parents: TraceParents::TrustedHops,
         allowed_origins: Vec::new(),
         // Those of the reference.
         limits: HeadLimits { fields: 200, field_size: 16 << 10, fields_size: 64 << 10, target_size: 16 << 10 },
@@ -117,6 +123,7 @@ fn our_names() -> ClaimedNames {
 fn is_removed(name: &HeaderName, sent: &HeaderMap) -> bool {
     is_ours(name)
         || OF_THE_CONNECTION.contains(&name.as_str())
+        || OF_TRUSTED_HOPS.contains(&name.as_str())
         || [HOST, EXPECT].contains(name)
         || is_nominated(name, sent)
 }

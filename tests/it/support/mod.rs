@@ -4,6 +4,7 @@
 pub(crate) mod answers;
 pub(crate) mod application;
 pub(crate) mod client;
+pub(crate) mod collector;
 pub(crate) mod development;
 pub(crate) mod door;
 pub(crate) mod draft;
