@@ -53,13 +53,19 @@ pub fn refused(errors: &ConfigErrors) -> ExitStatus {
     ExitStatus::Usage
 }
 
-fn failed(error: &(dyn Error + 'static)) -> ExitStatus {
+/// An error with everything that caused it, in one line.
+fn told(error: &(dyn Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
         text = format!("{text}: {error}");
         cause = error.source();
     }
+    text
+}
+
+fn failed(error: &(dyn Error + 'static)) -> ExitStatus {
+    let text = told(error);
     complain(format_args!("error: {text}"));
     error!(cause = text, "start failed");
     ExitStatus::Failed

@@ -49,6 +49,7 @@ mod logs_output;
 mod logs_schema;
 mod malformed;
 mod pages;
+mod policy_aws;
 mod raw_classes;
 mod raw_headers;
 mod raw_headers_http2;
