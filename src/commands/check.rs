@@ -1,9 +1,10 @@
 //! `check`: reads all that a start would read, and prints what is wrong, or every effective setting with its layer and then
 //! every warning.
 
-use super::{ExitStatus, complain, failed, refused, say, told};
+use super::{ExitStatus, complain, failed, refused, say};
 use crate::{
     authoriser,
+    cause::told,
     config::{AwsPolicy, Config, Environment, Flags, PolicySource},
 };
 

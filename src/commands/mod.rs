@@ -11,7 +11,7 @@ use std::error::Error;
 
 use tracing::error;
 
-use crate::config::ConfigErrors;
+use crate::{cause::told, config::ConfigErrors};
 
 /// How a command ended, as the operating system sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,17 +51,6 @@ pub fn say(text: impl std::fmt::Display) {
 pub fn refused(errors: &ConfigErrors) -> ExitStatus {
     complain(errors);
     ExitStatus::Usage
-}
-
-/// An error with everything that caused it, in one line.
-fn told(error: &(dyn Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }
 
 fn failed(error: &(dyn Error + 'static)) -> ExitStatus {

@@ -13,7 +13,6 @@ mod source;
 mod tests;
 
 use std::{
-    error::Error,
     sync::Arc,
     time::{Duration, SystemTime},
 };
@@ -30,6 +29,7 @@ use self::{
 };
 use super::{Authoriser, LiveAuthoriser, PolicyError};
 use crate::{
+    cause::told,
     config::{self, EmailRules, EmptyPolicy, PolicyRules, PolicySource},
     metrics::{Metrics, ReloadOutcome, Reloaded},
     reload::Wishes,
@@ -158,7 +158,7 @@ impl KeptPolicy {
             Err(problem) => {
                 self.seen.refuse(glimpse);
                 following.metrics.reloaded(Reloaded::Policy, ReloadOutcome::Refused);
-                let error: &(dyn Error + 'static) = &problem;
+                let error = told(&problem);
                 error!(path, secret, parameter, error, "policy not taken, the last good policy stays in force");
             }
         }
