@@ -2,8 +2,8 @@
 //! platform writes, not from the configuration.
 
 use super::{
-    Environment, Fault, Layer, Place,
-    environment::{PLATFORM, REGION},
+    Environment, Fault, KeysUrl, Layer, Place,
+    environment::{ENDPOINTS, PLATFORM, REGION},
     findings::Findings,
     keys,
 };
@@ -18,6 +18,8 @@ const DEV_COMMAND: &str = "dev";
 pub(super) struct Surroundings {
     platform: Option<&'static str>,
     region: Option<String>,
+    /// Those that lead to another machine without TLS, or nowhere.
+    open_endpoints: Vec<&'static str>,
     remote: Remote,
 }
 
@@ -45,12 +47,23 @@ impl Surroundings {
         };
         let platform = PLATFORM.into_iter().find(|name| environment.is_set(name));
         let region = REGION.into_iter().find_map(|name| environment.text(name)?.ok()).map(str::to_owned);
-        Self { platform, region, remote }
+        let is_open = |name: &&str| match environment.text(name) {
+            None => false,
+            Some(Ok(url)) => KeysUrl::parse(url).is_err(),
+            Some(Err(_)) => true,
+        };
+        let open_endpoints = ENDPOINTS.into_iter().filter(is_open).collect();
+        Self { platform, region, open_endpoints, remote }
     }
 
     /// The region of AWS this runs in, as the platform or the operator says.
     pub(super) fn region(&self) -> Option<&str> {
         self.region.as_deref()
+    }
+
+    /// Whether this, or that of all services, is an address at which anybody on the way could answer for AWS.
+    pub(super) fn is_open_endpoint(&self, variable: &str) -> bool {
+        self.open_endpoints.iter().any(|open| *open == variable || *open == "AWS_ENDPOINT_URL")
     }
 
     /// Refuses `key`, a setting for development, on a real platform.

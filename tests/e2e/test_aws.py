@@ -160,8 +160,13 @@ def test_a_broken_or_deleted_secret_leaves_the_last_good_policy(start, aws, secr
     eventually(lambda: status(proxy, bob) == 200, "the next good secret")
 
 
-def test_nothing_starts_without_a_policy_and_check_says_why(aws, issuer, fastapi):
-    settings = fastapi.proxy.settings | aws.settings() | {"COGNITO_AUTH_SECRET_NAME": "app/nowhere"}
+def test_nothing_starts_without_a_policy_and_check_says_why(aws, fastapi):
+    nowhere = {
+        "COGNITO_AUTH_SECRET_NAME": "app/nowhere",
+        "COGNITO_AUTH_LISTEN": "127.0.0.1:0",
+        "COGNITO_AUTH_ADMIN_LISTEN": "off",
+    }
+    settings = fastapi.proxy.settings | aws.settings() | nowhere
     for arguments, code in ((["run"], 1), (["check"], 64)):
         refused = command(*arguments, **settings)
         assert refused.returncode == code

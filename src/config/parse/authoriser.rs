@@ -38,6 +38,11 @@ const NO_RULE_IN_FILE: ValueError = ValueError {
     remedy: "add a rule to the file, or set allow_any_authenticated = true",
 };
 
+const OPEN_ENDPOINT: ValueError = ValueError {
+    problem: "would be read from where AWS_ENDPOINT_URL or its form for this service says, which is neither https nor this machine",
+    remedy: "write https://host there, or take the variable away",
+};
+
 const ALL_OF_NOTHING: ValueError = ValueError {
     problem: "is on, but there is no rule that it could require",
     remedy: "set allowed_groups, allowed_users or allowed_domains, or take require_all out",
@@ -100,6 +105,10 @@ fn at_aws(
     findings: &mut Findings,
 ) -> Option<(PolicySource, PolicyRules)> {
     refuse_beside(store.key(), findings);
+    if surroundings.is_open_endpoint(store.endpoint_variable()) {
+        findings.refuse(store.key(), OPEN_ENDPOINT);
+        return None;
+    }
     let policy = AwsPolicy::parse(store, name, surroundings.region(), refresh?);
     let policy = findings.parsed(store.key(), policy)?;
     Some((PolicySource::Aws(policy), PolicyRules::default()))

@@ -187,3 +187,23 @@ fn aws_is_not_asked_more_than_once_a_second() {
         assert_eq!(start.refused(), ["authoriser.refresh"], "{refresh}");
     }
 }
+
+#[test]
+fn aws_is_not_asked_where_anybody_could_answer_for_it() {
+    for (at, own, other) in [
+        (KEPT[1], "AWS_ENDPOINT_URL_SECRETS_MANAGER", "AWS_ENDPOINT_URL_SSM"),
+        (KEPT[2], "AWS_ENDPOINT_URL_SSM", "AWS_ENDPOINT_URL_SECRETS_MANAGER"),
+    ] {
+        for variable in [own, "AWS_ENDPOINT_URL"] {
+            for open in ["http://aws.example", "http://10.0.0.1:80", "aws.example"] {
+                let problem = kept(&[at]).variable(variable, open).problem();
+                assert!(problem.starts_with(at.0) && problem.contains("AWS_ENDPOINT_URL"), "{problem}");
+            }
+            for closed in ["https://vpce-1.ssm.eu-west-2.vpce.amazonaws.com", "http://127.0.0.1:5000"] {
+                kept(&[at]).variable(variable, closed).config();
+            }
+        }
+        kept(&[at]).variable(other, "http://aws.example").config();
+    }
+    kept(&[KEPT[0]]).variable("AWS_ENDPOINT_URL", "http://aws.example").config();
+}

@@ -50,6 +50,15 @@ impl AwsStore {
         }
     }
 
+    /// The variable that tells the AWS SDK where to find it.
+    #[must_use]
+    pub const fn endpoint_variable(self) -> &'static str {
+        match self {
+            Self::ParameterStore => "AWS_ENDPOINT_URL_SSM",
+            Self::SecretsManager => "AWS_ENDPOINT_URL_SECRETS_MANAGER",
+        }
+    }
+
     /// Whether this is the resource of an ARN of this store. More than a name, as an ECS task definition may write after a
     /// secret's, is nothing that could be read as a policy.
     fn keeps(self, resource: &str) -> bool {
