@@ -6,7 +6,8 @@
 //! GET <mint_url>?email=a@example.com&sub=a&groups=staff,admins&ttl=120&access_ttl=3600
 //! ```
 //!
-//! answers the three identity fields by name. `ttl` and `access_ttl` are the seconds until the load balancer's and the
+//! answers the three identity fields by name. `client` and `iss` are what the load balancer's token says in the place of the
+//! usual ones, for an access token of somebody else's pool. `ttl` and `access_ttl` are the seconds until the load balancer's and the
 //! access token expire, negative for expired ones; `access_ttl` is `ttl` unless given.
 
 use std::{
@@ -89,12 +90,15 @@ struct Order {
     user: User,
     ttl: i64,
     access_ttl: Option<i64>,
+    /// What the load balancer's token says otherwise, by claim.
+    otherwise: Map<String, Value>,
 }
 
 impl Order {
     /// Reads a query; fails with the name of the parameter that makes no sense.
     fn parse(query: &str) -> Result<Self, String> {
-        let mut order = Self { user: User::new("user-1", "user@example.com"), ttl: 120, access_ttl: None };
+        let user = User::new("user-1", "user@example.com");
+        let mut order = Self { user, ttl: 120, access_ttl: None, otherwise: Map::new() };
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
             match name.as_ref() {
                 "email" => order.user.email = value.into_owned(),
@@ -104,6 +108,9 @@ impl Order {
                 "name" => order.user.name = Some(value.into_owned()),
                 "groups" => {
                     order.user.groups = value.split(',').filter(|group| !group.is_empty()).map(str::to_owned).collect()
+                }
+                "client" | "iss" => {
+                    order.otherwise.insert(name.into_owned(), value.into_owned().into());
                 }
                 "ttl" => order.ttl = value.parse().map_err(|_| name.into_owned())?,
                 "access_ttl" => order.access_ttl = Some(value.parse().map_err(|_| name.into_owned())?),
@@ -118,12 +125,24 @@ impl Order {
         let data_expires = now.saturating_add_signed(self.ttl);
         let access_expires = now.saturating_add_signed(self.access_ttl.unwrap_or(self.ttl));
         let tokens = Tokens {
-            data: issuer.sign_alb(&issuer.alb_header(data_expires), &issuer.alb_payload(&self.user, data_expires)),
+            data: issuer.sign_alb(
+                &self.changed(&issuer.alb_header(data_expires)),
+                &self.changed(&issuer.alb_payload(&self.user, data_expires)),
+            ),
             access_token: issuer
                 .sign_access(&issuer.access_header(), &self.access_payload(issuer, now, access_expires)),
             identity: self.user.sub.clone(),
         };
         Value::Object(tokens.fields().into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect())
+    }
+
+    /// The same claims, with what is wanted otherwise.
+    fn changed(&self, text: &str) -> String {
+        let mut claims: Map<String, Value> = serde_json::from_str(text).unwrap_or_default();
+        for (name, value) in &self.otherwise {
+            claims.entry(name.clone()).and_modify(|claim| *claim = value.clone());
+        }
+        Value::Object(claims).to_string()
     }
 
     /// The issuer's payload with another end.

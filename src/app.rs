@@ -1,6 +1,12 @@
 //! The composition root: builds every part from its section of the configuration and runs them.
 
-use std::{future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    future::Future,
+    io,
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use thiserror::Error;
 use tokio::{net::TcpListener, time::timeout};
@@ -11,7 +17,7 @@ use crate::{
     access::AccessPolicy,
     admin::Admin,
     authenticator::{Authenticator, SetupError},
-    authoriser::{self, Initial, LiveAuthoriser, PolicyError, PolicyOrigin, Tenures},
+    authoriser::{self, Following, Initial, LiveAuthoriser, PolicyError, PolicyOrigin, Tenures},
     config::{self, AdminListener, Config, Credentials, Drain, Emf, Limits},
     endpoints::{Endpoints, Logout, Relogins},
     gateway::Gateway,
@@ -125,15 +131,15 @@ impl App {
     ///
     /// # Errors
     /// Where a listener cannot be bound, or there is no policy to start with. Nothing serves until [`App::run`].
-    pub fn build(config: &Config) -> Result<Self, StartError> {
-        Self::build_on(Listeners::bind(&config.server)?, config)
+    pub async fn build(config: &Config) -> Result<Self, StartError> {
+        Self::build_on(Listeners::bind(&config.server)?, config).await
     }
 
     /// The same on listeners that are bound already. Must run inside a runtime.
     ///
     /// # Errors
     /// Where there is no policy to start with.
-    pub fn build_on(listeners: Listeners, config: &Config) -> Result<Self, StartError> {
+    pub async fn build_on(listeners: Listeners, config: &Config) -> Result<Self, StartError> {
         for warning in &config.warnings {
             warn!(detail = warning.as_str(), "weakened or doubtful setting");
         }
@@ -141,7 +147,8 @@ impl App {
         let metrics = Arc::new(Metrics::default());
         let stage = Stage::default();
         let asserter = Arc::new(Asserter::from_config(&config.assertion)?);
-        let Initial { live, origin } = authoriser::initial(&config.authoriser)?;
+        let Initial { live, origin } = authoriser::initial(&config.authoriser).await?;
+        metrics.policy_in_force(SystemTime::now());
         let live = Arc::new(live);
         let (gateway, endpoints) = gateway(config, (&asserter, &live, &metrics), (&stage, &tasks))?;
         Ok(Self {
@@ -228,8 +235,10 @@ impl App {
             background.spawn(async move { server.serve(listener, self.admin).await });
         }
         match self.policy_origin {
-            PolicyOrigin::File(file) => {
-                background.spawn(file.follow(self.policy, stop_background.clone()));
+            PolicyOrigin::Kept(kept) => {
+                let (metrics, wishes) = (Arc::clone(&terms.metrics), self.reload.wishes());
+                background
+                    .spawn(kept.follow(Following { live: self.policy, metrics, wishes }, stop_background.clone()));
             }
             PolicyOrigin::Configuration => {}
         }

@@ -41,6 +41,7 @@ pub mod response;
 pub mod access;
 mod alarm;
 pub mod app;
+mod cause;
 pub mod commands;
 pub mod config;
 pub mod memo;

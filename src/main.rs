@@ -4,8 +4,8 @@ use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use cognito_auth_proxy::{
-    commands::{ExitStatus, check, dev, healthcheck, refused, run, say},
-    config::{Config, Environment, FlagSetting, Flags, Layer},
+    commands::{ExitStatus, check, dev, healthcheck, run},
+    config::{Environment, FlagSetting, Flags, Layer},
     dev::load_balancer::OnUnauthenticated,
 };
 
@@ -133,13 +133,7 @@ fn main() -> ExitCode {
     let status = match arguments.command.unwrap_or(Command::Run(arguments.run)) {
         Command::Run(settings) => run::execute(&settings.into_flags(), &environment),
         Command::Dev(arguments) => dev::execute(&arguments.into_options(), &environment),
-        Command::Check(settings) => match Config::load(&settings.into_flags(), &environment) {
-            Ok(config) => {
-                say(check::render(&config));
-                ExitStatus::Fine
-            }
-            Err(errors) => refused(&errors),
-        },
+        Command::Check(settings) => check::execute(&settings.into_flags(), &environment),
         Command::Healthcheck(settings) => healthcheck::execute(&settings.into_flags(), &environment),
     };
     status.into()

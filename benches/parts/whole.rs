@@ -23,7 +23,7 @@ impl Whole {
         let issuer = Issuer::generate(Parties::default()).unwrap();
         let (keys, serving) = runtime.block_on(KeyEndpoint::bind(&issuer)).unwrap();
         TaskTracker::new().spawn_on(serving, runtime.handle());
-        let app = runtime.block_on(async { App::build(&config(&issuer, &keys)).unwrap() });
+        let app = runtime.block_on(async { App::build(&config(&issuer, &keys)).await.unwrap() });
         let user =
             User::new("8d0c4a5e-3b1f-4c2d-9e6a-7f8091a2b3c4", "ann@example.com").in_groups(&["staff", "readers"]);
         let whole = Self { tokens: issuer.tokens(&user), runtime, app };

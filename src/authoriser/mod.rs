@@ -18,17 +18,17 @@ use thiserror::Error;
 use tokio::sync::watch;
 use tracing::{Level, debug, enabled};
 
-use self::{permit::Decision, rule::Rules};
+use self::{permit::Decision, reload::Origin, rule::Rules};
 pub use self::{
     permit::{Authorised, Permit},
     policy::{PolicyError, ReadError},
-    reload::PolicyFile,
+    reload::{AwsProblem, Following, KeptPolicy, PolicyPlace},
     rule::{Grant, Rule, Standing},
     tenure::{Tenure, Tenures},
 };
 use crate::{
     authenticator::{Identity, Profile},
-    config::{self, PolicySource},
+    config,
 };
 
 /// One complete policy. It never changes: another policy is another value.
@@ -156,20 +156,20 @@ pub struct Initial {
 pub enum PolicyOrigin {
     /// The configuration: it does not change.
     Configuration,
-    /// A file of its own: it is followed.
-    File(PolicyFile),
+    /// A file, secret or parameter of its own: it is followed.
+    Kept(Box<KeptPolicy>),
 }
 
-/// The policy the process starts with. A file that is absent or no policy is an error: there is no last good one yet.
-pub fn initial(section: &config::Authoriser) -> Result<Initial, PolicyError> {
-    let (authoriser, origin) = match &section.policy {
-        PolicySource::File(path) => {
-            let (file, authoriser) = PolicyFile::open(path, section.when_empty, section.email_rules)?;
-            (authoriser, PolicyOrigin::File(file))
-        }
-        PolicySource::Inline(rules) => {
+/// The policy the process starts with. One that cannot be read or is no policy is an error: there is no last good one yet.
+///
+/// # Errors
+/// What is wrong with it, and where it is kept.
+pub async fn initial(section: &config::Authoriser) -> Result<Initial, PolicyError> {
+    let (authoriser, origin) = match reload::open(section).await? {
+        Origin::Configuration(rules) => {
             (Authoriser::from_rules(rules, section.when_empty, section.email_rules)?, PolicyOrigin::Configuration)
         }
+        Origin::Kept(kept, authoriser) => (authoriser, PolicyOrigin::Kept(kept)),
     };
     Ok(Initial { live: LiveAuthoriser::from_authoriser(authoriser), origin })
 }

@@ -4,19 +4,19 @@ use std::{
     collections::HashSet,
     fs::File,
     io::{self, Read},
-    path::{Path, PathBuf},
+    path::Path,
 };
 
 use thiserror::Error;
 
 use super::{
-    Authoriser, Number,
+    Authoriser, AwsProblem, Number, PolicyPlace,
     rule::{AnyAuthenticated, AtLeastOne, Domains, Groups, Names, Rule, Rules, Standing, Users},
 };
 use crate::config::{Combination, EmailAddress, EmailRules, EmptyPolicy, PolicyDocumentError, PolicyRules};
 
-/// A policy file holds at most this many bytes: some 20,000 addresses.
-const FILE_LIMIT: u64 = 1024 * 1024;
+/// A policy is at most this long: some 20,000 addresses.
+const SIZE_LIMIT: u64 = 1024 * 1024;
 
 /// Why a policy was not taken.
 #[derive(Debug, Error)]
@@ -33,33 +33,36 @@ pub enum PolicyError {
     /// It admits nobody, and does not say that everybody is meant.
     #[error("the policy has no rule, and allow_any_authenticated is not set")]
     Empty,
-    /// It is kept in this file.
-    #[error("policy file {}", path.display())]
-    File {
+    /// It is kept outside of the configuration.
+    #[error("{place}")]
+    Kept {
         /// Where.
-        path: PathBuf,
+        place: PolicyPlace,
         /// What is wrong with it.
         source: Box<Self>,
     },
-    /// The file has no content. A full disk leaves that behind when a file is rewritten, so it never means "no rules".
-    #[error("the file is empty")]
+    /// There is no text. A full disk leaves that behind when a file is rewritten, so it never means "no rules".
+    #[error("it is empty")]
     NoContent,
-    /// The file is not UTF-8 text.
-    #[error("the file is not UTF-8 text")]
+    /// It is not UTF-8 text.
+    #[error("it is not UTF-8 text")]
     NotText,
-    /// The file could not be read.
+    /// It could not be read.
     #[error(transparent)]
     Read(#[from] ReadError),
 }
 
-/// Why a policy file could not be read. Comparable, so that a lasting problem is reported once.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+/// Why a policy could not be read. Comparable, so that a lasting problem is reported once.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum ReadError {
+    /// It is kept at AWS, who gave nothing.
+    #[error(transparent)]
+    Aws(#[from] AwsProblem),
     /// It is a directory, a pipe or a device. A pipe would keep the reader waiting for ever.
     #[error("it is not a regular file")]
     NotAFile,
     /// It is larger than 1 MiB.
-    #[error("the file is larger than {FILE_LIMIT} bytes")]
+    #[error("it is larger than {SIZE_LIMIT} bytes")]
     TooLarge,
     /// The operating system says so.
     #[error("the file cannot be read: {0}")]
@@ -100,7 +103,7 @@ impl Authoriser {
         Ok(Self { number: Number::next(), admins, rules })
     }
 
-    /// Parses and combines the rules in the content of a policy file.
+    /// Parses and combines the rules in the text of a policy that is kept outside of the configuration.
     pub(super) fn from_content(
         content: &[u8],
         when_empty: EmptyPolicy,
@@ -121,8 +124,13 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>, ReadError> {
         return Err(ReadError::NotAFile);
     }
     let mut content = Vec::new();
-    File::open(path).map_err(unreadable)?.take(FILE_LIMIT + 1).read_to_end(&mut content).map_err(unreadable)?;
-    if content.len() as u64 > FILE_LIMIT { Err(ReadError::TooLarge) } else { Ok(content) }
+    File::open(path).map_err(unreadable)?.take(SIZE_LIMIT + 1).read_to_end(&mut content).map_err(unreadable)?;
+    limited(content)
+}
+
+/// `content`, unless it is longer than a policy may be.
+pub(super) fn limited(content: Vec<u8>) -> Result<Vec<u8>, ReadError> {
+    if content.len() as u64 > SIZE_LIMIT { Err(ReadError::TooLarge) } else { Ok(content) }
 }
 
 type KindOfRule = Option<Box<dyn Rule>>;

@@ -1,9 +1,51 @@
-//! What `check` prints of a configuration that loads: every effective setting with its layer, then every warning.
+//! `check`: reads all that a start would read, and prints what is wrong, or every effective setting with its layer and then
+//! every warning.
 
-use crate::config::Config;
+use super::{ExitStatus, complain, failed, refused, say};
+use crate::{
+    authoriser,
+    cause::told,
+    config::{AwsPolicy, Config, Environment, Flags, PolicySource},
+};
 
 /// Wider values push their own layer to the right, not everybody's.
 const WIDEST_VALUE: usize = 32;
+
+/// Loads the configuration and the policy, wherever it is kept.
+#[must_use]
+pub fn execute(flags: &Flags, environment: &Environment) -> ExitStatus {
+    let config = match Config::load(flags, environment) {
+        Ok(config) => config,
+        Err(errors) => return refused(&errors),
+    };
+    let status = match &config.authoriser.policy {
+        PolicySource::Aws(policy) => ask_aws(policy, &config),
+        // Judged with the configuration.
+        PolicySource::File(_) | PolicySource::Inline(_) => ExitStatus::Fine,
+    };
+    if status == ExitStatus::Fine {
+        say(render(&config));
+    }
+    status
+}
+
+/// Reads a policy that is kept at AWS, as often as a start would.
+fn ask_aws(policy: &AwsPolicy, config: &Config) -> ExitStatus {
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return failed(&error),
+    };
+    match runtime.block_on(authoriser::initial(&config.authoriser)) {
+        Ok(_) => ExitStatus::Fine,
+        Err(error) => {
+            let key = policy.store().key();
+            let setting = config.settings.iter().find(|setting| setting.key == key);
+            let layer = setting.map_or("default", |setting| &setting.layer);
+            complain(format_args!("{key} ({layer}): {}", told(&error)));
+            ExitStatus::Usage
+        }
+    }
+}
 
 /// The effective settings in the order of `config/default.toml`, one a line, and the warnings. Secrets are redacted.
 #[must_use]

@@ -11,7 +11,7 @@ use std::error::Error;
 
 use tracing::error;
 
-use crate::config::ConfigErrors;
+use crate::{cause::told, config::ConfigErrors};
 
 /// How a command ended, as the operating system sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,12 +54,7 @@ pub fn refused(errors: &ConfigErrors) -> ExitStatus {
 }
 
 fn failed(error: &(dyn Error + 'static)) -> ExitStatus {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
+    let text = told(error);
     complain(format_args!("error: {text}"));
     error!(cause = text, "start failed");
     ExitStatus::Failed

@@ -44,7 +44,15 @@ async fn serve(flags: &Flags, environment: &Environment) -> ExitStatus {
     }
     let connections = &mut config.limits.connections.connections;
     *connections = open_files::fitting(open_files::raise(), *connections);
-    let app = match App::build(&config) {
+    let built = tokio::select! {
+        built = App::build(&config) => built,
+        // A policy may take its time to come from AWS, and whoever wants the process to end does not want it to begin.
+        signal = signals.next() => {
+            info!(signal, "stopped before serving");
+            return ExitStatus::Fine;
+        }
+    };
+    let app = match built {
         Ok(app) => app,
         Err(error) => return failed(&error),
     };

@@ -72,7 +72,7 @@ impl Development {
 fn has_no_policy(raw: &raw::Authoriser) -> bool {
     let lists = [&raw.allowed_groups, &raw.allowed_users, &raw.allowed_domains, &raw.admin_groups, &raw.admin_users];
     lists.into_iter().all(Vec::is_empty)
-        && raw.config_path.is_none()
+        && [&raw.config_path, &raw.secret_name, &raw.ssm_parameter].into_iter().all(Option::is_none)
         && !raw.allow_any_authenticated
         && !raw.require_all
 }

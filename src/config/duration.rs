@@ -33,6 +33,16 @@ pub(super) fn parse_positive(text: &str) -> Result<Duration, ValueError> {
     }
 }
 
+/// Parses the time between two requests to somebody who is paid by the request.
+pub(super) fn parse_a_second_or_more(text: &str) -> Result<Duration, ValueError> {
+    match parse(text)? {
+        duration if duration < Duration::from_secs(1) => {
+            Err(ValueError { problem: "is less than a second", remedy: "write 1s or more, like 5m" })
+        }
+        duration => Ok(duration),
+    }
+}
+
 /// Beyond this, `Instant::now() + duration` is no longer sure to exist.
 const LONGEST: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 

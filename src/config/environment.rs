@@ -9,6 +9,13 @@ pub(super) const PREFIX: &str = "COGNITO_AUTH_";
 pub(super) const PLATFORM: [&str; 3] =
     ["ECS_CONTAINER_METADATA_URI_V4", "AWS_EXECUTION_ENV", "KUBERNETES_SERVICE_HOST"];
 
+/// Where AWS and its tools say what the region is, the first before the second.
+pub(super) const REGION: [&str; 2] = ["AWS_REGION", "AWS_DEFAULT_REGION"];
+
+/// Where the AWS SDK is told to find AWS: all of it, or one service.
+pub(super) const ENDPOINTS: [&str; 3] =
+    ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_SECRETS_MANAGER", "AWS_ENDPOINT_URL_SSM"];
+
 /// The variables the configuration may look at; an empty one counts as unset. `Debug` shows names only.
 #[derive(Clone, Default)]
 pub struct Environment {
@@ -29,7 +36,8 @@ impl Environment {
             .into_iter()
             .filter_map(|(name, value)| Some((name.into().into_string().ok()?, value.into())))
             .filter(|(name, value)| {
-                (name.starts_with(PREFIX) || PLATFORM.contains(&name.as_str())) && !value.is_empty()
+                let mut known = PLATFORM.iter().chain(&REGION).chain(&ENDPOINTS);
+                (known.any(|known| known == name) || name.starts_with(PREFIX)) && !value.is_empty()
             })
             .collect();
         Self { variables }

@@ -1,7 +1,12 @@
 //! Development settings do not work where other people's data are: the proof is taken from the environment, which the
 //! platform writes, not from the configuration.
 
-use super::{Environment, Fault, Layer, Place, environment::PLATFORM, findings::Findings, keys};
+use super::{
+    Environment, Fault, KeysUrl, Layer, Place,
+    environment::{ENDPOINTS, PLATFORM, REGION},
+    findings::Findings,
+    keys,
+};
 
 /// The second switch, by which a development container may listen beyond loopback.
 pub(super) const DANGER_VARIABLE: &str = "COGNITO_AUTH_DEV_MODE_DANGER_ALLOW_REMOTE";
@@ -12,6 +17,9 @@ const DEV_COMMAND: &str = "dev";
 /// Where this process runs, as far as its environment tells.
 pub(super) struct Surroundings {
     platform: Option<&'static str>,
+    region: Option<String>,
+    /// Those that lead to another machine without TLS, or nowhere.
+    open_endpoints: Vec<&'static str>,
     remote: Remote,
 }
 
@@ -37,7 +45,25 @@ impl Surroundings {
                 Remote::Refused
             }
         };
-        Self { platform: PLATFORM.into_iter().find(|name| environment.is_set(name)), remote }
+        let platform = PLATFORM.into_iter().find(|name| environment.is_set(name));
+        let region = REGION.into_iter().find_map(|name| environment.text(name)?.ok()).map(str::to_owned);
+        let is_open = |name: &&str| match environment.text(name) {
+            None => false,
+            Some(Ok(url)) => KeysUrl::parse(url).is_err(),
+            Some(Err(_)) => true,
+        };
+        let open_endpoints = ENDPOINTS.into_iter().filter(is_open).collect();
+        Self { platform, region, open_endpoints, remote }
+    }
+
+    /// The region of AWS this runs in, as the platform or the operator says.
+    pub(super) fn region(&self) -> Option<&str> {
+        self.region.as_deref()
+    }
+
+    /// Whether this, or that of all services, is an address at which anybody on the way could answer for AWS.
+    pub(super) fn is_open_endpoint(&self, variable: &str) -> bool {
+        self.open_endpoints.iter().any(|open| *open == variable || *open == "AWS_ENDPOINT_URL")
     }
 
     /// Refuses `key`, a setting for development, on a real platform.

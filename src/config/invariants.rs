@@ -3,6 +3,7 @@
 
 use std::{collections::BTreeMap, path::Path};
 
+use futures_util::FutureExt as _;
 use serde::de::IgnoredAny;
 use serde_json::json;
 
@@ -130,11 +131,11 @@ fn member(group: &str) -> Profile {
 /// one variable a line, follows the file's text after a NUL.
 pub fn config(text: &[u8]) {
     let Ok(text) = std::str::from_utf8(text) else { return };
-    // They name files, and a file of this machine is no input.
-    if ["config_path", "CONFIG_PATH", "mock_user", "DEV_CONFIG", "PROXY_CONFIG", "_FILE", "\\u", "\\U", "\\x"]
-        .iter()
-        .any(|name| text.contains(name))
-    {
+    // They name files and what is kept at AWS, and neither is an input.
+    let elsewhere =
+        ["config_path", "CONFIG_PATH", "mock_user", "DEV_CONFIG", "PROXY_CONFIG", "_FILE", "\\u", "\\U", "\\x"];
+    let at_aws = ["secret_name", "SECRET_NAME", "ssm_parameter", "SSM_PARAMETER"];
+    if elsewhere.iter().chain(&at_aws).any(|name| text.contains(name)) {
         return;
     }
     let text = text.replace(STAND_IN, SECRET);
@@ -186,7 +187,8 @@ fn is_signing_key_only(file: &str, variables: &[(&str, &str)]) -> bool {
 
 /// Nothing of it needs a second look at run time.
 fn works(config: &Config) {
-    authoriser::initial(&config.authoriser).expect("a policy");
+    let policy = authoriser::initial(&config.authoriser).now_or_never().expect("the rules are in the configuration");
+    policy.expect("a policy");
     let routes = Routes::new(config.server.reserved_prefix.clone(), config.authoriser.public_paths.clone());
     for path in &config.authoriser.public_paths {
         assert!(matches!(routes.classify(path), Route::Public(_)), "{path} can never match");

@@ -130,7 +130,7 @@ const fn text(path: &'static str, environment: &'static str) -> Key {
 }
 
 /// Every setting.
-pub(super) static KEYS: [Key; 76] = [
+pub(super) static KEYS: [Key; 79] = [
     text("server.listen", "COGNITO_AUTH_LISTEN"),
     text("server.admin_listen", "COGNITO_AUTH_ADMIN_LISTEN"),
     text("server.reserved_prefix", "COGNITO_AUTH_RESERVED_PREFIX"),
@@ -166,6 +166,9 @@ pub(super) static KEYS: [Key; 76] = [
     boolean_key("authoriser.allow_any_authenticated", "COGNITO_AUTH_ALLOW_ANY_AUTHENTICATED"),
     list("authoriser.public_paths", "COGNITO_AUTH_PUBLIC_PATHS"),
     text("authoriser.config_path", "COGNITO_AUTH_CONFIG_PATH"),
+    text("authoriser.secret_name", "COGNITO_AUTH_SECRET_NAME"),
+    text("authoriser.ssm_parameter", "COGNITO_AUTH_SSM_PARAMETER"),
+    text("authoriser.refresh", "COGNITO_AUTH_REFRESH"),
     integer("limits.max_fields", "COGNITO_AUTH_MAX_FIELDS"),
     text("limits.max_field_size", "COGNITO_AUTH_MAX_FIELD_SIZE"),
     text("limits.max_fields_size", "COGNITO_AUTH_MAX_FIELDS_SIZE"),

@@ -89,6 +89,9 @@ pub(super) struct Authoriser {
     pub(super) allow_any_authenticated: bool,
     pub(super) public_paths: Vec<String>,
     pub(super) config_path: Option<String>,
+    pub(super) secret_name: Option<String>,
+    pub(super) ssm_parameter: Option<String>,
+    pub(super) refresh: String,
 }
 
 #[derive(Debug, Deserialize)]

@@ -5,13 +5,12 @@
 #   tests/e2e/run.sh [pytest arguments]        tests/e2e/run.sh -k heartbeat
 #
 # Needs bash, python3 with venv, Debian's chromium, faketime and prometheus, and the Rust toolchain. Everything it makes is in .work/
-# (the Python environment) and artefacts/ (logs of every process and screenshots of the last run), both beside this file
+# (the Python environments) and artefacts/ (logs of every process and screenshots of the last run), both beside this file
 # and both ignored by git.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../.." && pwd)
-venv=$here/.work/venv
 target=${CARGO_TARGET_DIR:-$root/target}
 
 if ! command -v chromium >/dev/null; then
@@ -31,13 +30,19 @@ for tool in prometheus promtool; do
   fi
 done
 
-wanted=$(cat "$here/requirements.txt" "$here/constraints.txt" | sha256sum)
-if [ "$(cat "$venv/installed" 2>/dev/null)" != "$wanted" ]; then
-  rm -rf "$venv"
-  python3 -m venv "$venv"
-  "$venv/bin/pip" install --quiet --disable-pip-version-check --requirement "$here/requirements.txt"
-  printf '%s\n' "$wanted" >"$venv/installed"
-fi
+# Makes the environment NAME of what REQUIREMENTS and CONSTRAINTS say, unless it is there already.
+environment() { # NAME REQUIREMENTS CONSTRAINTS
+  local venv=$here/.work/$1 wanted
+  wanted=$(cat "$here/$2" "$here/$3" | sha256sum)
+  if [ "$(cat "$venv/installed" 2>/dev/null)" != "$wanted" ]; then
+    rm -rf "$venv"
+    python3 -m venv "$venv"
+    "$venv/bin/pip" install --quiet --disable-pip-version-check --requirement "$here/$2"
+    printf '%s\n' "$wanted" >"$venv/installed"
+  fi
+}
+environment venv requirements.txt constraints.txt
+environment aws requirements-aws.txt constraints-aws.txt
 
 cd "$root"
 cargo build --release --locked
@@ -49,4 +54,4 @@ rm -rf "$here"/artefacts/*.log "$here"/artefacts/screenshots "$here"/artefacts/o
 cd "$here"
 E2E_PROXY=$target/release/cognito-auth-proxy \
   E2E_ISSUER=$target/debug/examples/issuer \
-  exec "$venv/bin/python" -m pytest "$@"
+  exec "$here/.work/venv/bin/python" -m pytest "$@"

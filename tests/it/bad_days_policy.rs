@@ -207,7 +207,7 @@ async fn a_file_that_may_not_be_read_leaves_the_last_good_policy() {
     owned_by_nobody(&path);
     fs::write(&path, READERS).unwrap();
     fs::set_permissions(&path, fs::Permissions::from_mode(0o000)).unwrap();
-    serving.process.event("policy file not taken, the last good policy stays in force").await;
+    serving.process.event("policy not taken, the last good policy stays in force").await;
     assert!(admitted(&mut wire, &people.staff).await && !admitted(&mut wire, &people.reader).await);
     fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
     serving.process.event("policy applied").await;

@@ -53,6 +53,7 @@ mod metrics;
 mod metrics_emf;
 mod metrics_table;
 mod pages;
+mod policy_aws;
 mod raw_classes;
 mod raw_headers;
 mod raw_headers_http2;

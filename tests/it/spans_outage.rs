@@ -110,7 +110,7 @@ fn a_proxy_that_never_ran_is_dropped_without_waiting_for_its_collector() {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let setup = Setup::in_front_of("http://127.0.0.1:1").await.traced("http://127.0.0.1:1");
-            drop(App::build(&setup.config().unwrap()).unwrap());
+            drop(App::build(&setup.config().unwrap()).await.unwrap());
         });
         done.send(()).unwrap();
     });

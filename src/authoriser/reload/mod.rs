@@ -1,126 +1,167 @@
-//! Keeps the policy in force equal to its file: a complete new policy is taken, a broken one never is.
+//! Keeps the policy in force equal to where it is kept: a complete new policy is taken, a broken one never is.
 //!
-//! The file is read again every second and compared by content. That is one small read a second, it works wherever
-//! reading works, and there is nothing to miss: change notices are not sent for a bind-mounted file that was renamed
-//! over, for Kubernetes' exchanged symbolic links or for most network file systems, and modification times can go back
-//! or stay.
+//! A file is read again every second and compared by content. That is one small read a second, it works wherever reading
+//! works, and there is nothing to miss: change notices are not sent for a bind-mounted file that was renamed over, for
+//! Kubernetes' exchanged symbolic links or for most network file systems, and modification times can go back or stay.
+//! A secret or parameter at AWS is read in the same way, now and then.
 
+mod aws;
+mod pace;
+mod seen;
+mod source;
 #[cfg(test)]
 mod tests;
 
 use std::{
-    io,
-    path::{Path, PathBuf},
     sync::Arc,
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
-use tokio::{
-    task::spawn_blocking,
-    time::{MissedTickBehavior, interval},
-};
+use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
-use super::{
-    Authoriser, LiveAuthoriser, PolicyError,
-    policy::{self, ReadError},
+pub use self::{aws::AwsProblem, source::PolicyPlace};
+use self::{
+    aws::AwsSource,
+    seen::{News, Seen},
+    source::{Glimpse, Named, Source},
 };
+use super::{Authoriser, LiveAuthoriser, PolicyError};
 use crate::{
-    config::{EmailRules, EmptyPolicy},
+    cause::told,
+    config::{self, EmailRules, EmptyPolicy, PolicyRules, PolicySource},
+    metrics::{Metrics, ReloadOutcome, Reloaded},
+    reload::Wishes,
     telemetry::AUDIT,
 };
 
-/// Two reads must agree, so a change is in force after at most two of these and the time to read, below the 5 s that
-/// operators are promised.
-const PERIOD: Duration = Duration::from_secs(1);
+/// However often it is wished for, a source is not read more often than this.
+const BREATH: Duration = Duration::from_secs(1);
 
-/// A policy file whose policy is in force.
+/// A policy that is kept outside of the configuration, of which one version is in force.
 #[derive(Debug)]
-pub struct PolicyFile {
-    path: PathBuf,
-    in_force: Vec<u8>,
+pub struct KeptPolicy {
+    source: Source,
+    seen: Seen,
+    terms: Terms,
+}
+
+/// How the text of a policy is meant.
+#[derive(Debug, Clone, Copy)]
+struct Terms {
     when_empty: EmptyPolicy,
     email_rules: EmailRules,
 }
 
-impl PolicyFile {
-    /// Reads the policy the process starts with.
-    pub(super) fn open(
-        path: &Path,
-        when_empty: EmptyPolicy,
-        email_rules: EmailRules,
-    ) -> Result<(Self, Authoriser), PolicyError> {
-        let in_file = |source| PolicyError::File { path: path.to_owned(), source: Box::new(source) };
-        let content = policy::read(path).map_err(|error| in_file(error.into()))?;
-        let authoriser = Authoriser::from_content(&content, when_empty, email_rules).map_err(in_file)?;
-        Ok((Self { path: path.to_owned(), in_force: content, when_empty, email_rules }, authoriser))
-    }
+/// What a new policy is told to, and what has it read at once.
+#[derive(Debug)]
+pub struct Following {
+    /// Where the policy in force is.
+    pub live: Arc<LiveAuthoriser>,
+    /// Where it is counted.
+    pub metrics: Arc<Metrics>,
+    /// Where wishes for another look are heard.
+    pub wishes: Wishes,
+}
 
-    /// Follows the file until `stop`. Whatever is wrong with it, the last good policy stays in force and the reason is
+/// Why the source is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Occasion {
+    Due,
+    Wished,
+}
+
+/// Where the policy comes from, once it is known to be none of the configuration's own.
+pub(super) enum Origin<'a> {
+    Configuration(&'a PolicyRules),
+    Kept(Box<KeptPolicy>, Authoriser),
+}
+
+/// Reads the policy the process starts with, if it is kept elsewhere.
+pub(super) async fn open(section: &config::Authoriser) -> Result<Origin<'_>, PolicyError> {
+    let source = match &section.policy {
+        PolicySource::Aws(policy) => Source::Aws(Box::new(AwsSource::prepare(policy.clone()).await)),
+        PolicySource::File(path) => Source::File(path.clone()),
+        PolicySource::Inline(rules) => return Ok(Origin::Configuration(rules)),
+    };
+    let at_source = |error| PolicyError::Kept { place: source.place(), source: Box::new(error) };
+    let content = source.read_first().await.map_err(|error| at_source(error.into()))?;
+    let terms = Terms { when_empty: section.when_empty, email_rules: section.email_rules };
+    let authoriser = terms.parse(&content).map_err(at_source)?;
+    Ok(Origin::Kept(Box::new(KeptPolicy { source, seen: Seen::of(content), terms }), authoriser))
+}
+
+impl Terms {
+    fn parse(self, content: &[u8]) -> Result<Authoriser, PolicyError> {
+        Authoriser::from_content(content, self.when_empty, self.email_rules)
+    }
+}
+
+impl KeptPolicy {
+    /// Follows the source until `stop`. Whatever is wrong with it, the last good policy stays in force and the reason is
     /// logged once.
     ///
     /// A file caught while it is rewritten in place is not judged: only content read twice in a row is. A writer that
     /// pauses longer than that in the middle of a file that is a policy up to there is not noticed; rename over where
     /// that matters.
-    pub async fn follow(self, live: Arc<LiveAuthoriser>, stop: CancellationToken) {
-        let Self { path, in_force, when_empty, email_rules } = self;
-        let parse = |content: &[u8]| Authoriser::from_content(content, when_empty, email_rules);
-        let seen = Seen { judged: Ok(in_force), unsettled: None };
-        stop.run_until_cancelled(follow(path, seen, &live, parse)).await;
+    pub async fn follow(self, following: Following, stop: CancellationToken) {
+        stop.run_until_cancelled(self.follow_for_ever(following)).await;
     }
-}
 
-async fn follow(
-    path: PathBuf,
-    mut seen: Seen,
-    live: &LiveAuthoriser,
-    parse: impl Fn(&[u8]) -> Result<Authoriser, PolicyError>,
-) {
-    let mut ticks = interval(PERIOD);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        ticks.tick().await;
-        let path = path.clone();
-        let shown = path.display().to_string();
-        let glimpse = spawn_blocking(move || policy::read(&path)).await;
-        let Some(settled) = seen.settle(glimpse.unwrap_or(Err(ReadError::Unreadable(io::ErrorKind::Other)))) else {
-            continue;
+    async fn follow_for_ever(mut self, mut following: Following) {
+        let mut pace = self.source.pace();
+        loop {
+            let earliest = Instant::now() + BREATH;
+            let wish = async {
+                following.wishes.next().await;
+                sleep_until(earliest).await;
+            };
+            let occasion = tokio::select! {
+                biased;
+                () = wish => Occasion::Wished,
+                () = sleep(pace.next(self.seen.found())) => Occasion::Due,
+            };
+            let glimpse = self.source.read().await;
+            self.consider(glimpse, occasion, &following);
+        }
+    }
+
+    fn consider(&mut self, glimpse: Glimpse, occasion: Occasion, following: &Following) {
+        let Named { path, secret, parameter } = self.source.named();
+        match self.seen.look(glimpse, self.source.writing()) {
+            News::Change(glimpse) => self.judge(glimpse, following),
+            News::None if occasion == Occasion::Wished => {
+                info!(path, secret, parameter, "policy read again, nothing has changed");
+            }
+            News::None | News::Unsettled => {}
+            News::Recovery => {
+                info!(path, secret, parameter, "policy good again, it is the one in force");
+                following.metrics.reloaded(Reloaded::Policy, ReloadOutcome::Applied);
+            }
+        }
+    }
+
+    fn judge(&mut self, glimpse: Glimpse, following: &Following) {
+        let Named { path, secret, parameter } = self.source.named();
+        let judged = match &glimpse {
+            Ok(content) => self.terms.parse(content).map(|authoriser| (authoriser, content.clone())),
+            Err(problem) => Err(problem.clone().into()),
         };
-        match settled.as_ref().map_err(|&problem| problem.into()).and_then(|content| parse(content)) {
-            Ok(authoriser) => {
-                live.replace(authoriser);
-                info!(target: AUDIT, path = shown, "policy applied");
+        match judged {
+            Ok((authoriser, content)) => {
+                following.live.replace(authoriser);
+                self.seen.take(content);
+                following.metrics.policy_in_force(SystemTime::now());
+                following.metrics.reloaded(Reloaded::Policy, ReloadOutcome::Applied);
+                info!(target: AUDIT, path, secret, parameter, "policy applied");
             }
             Err(problem) => {
-                let problem: &(dyn std::error::Error + 'static) = &problem;
-                error!(target: AUDIT, path = shown, error = problem, "policy file not taken, the last good policy stays in force");
+                self.seen.refuse(glimpse);
+                following.metrics.reloaded(Reloaded::Policy, ReloadOutcome::Refused);
+                let error = told(&problem);
+                error!(target: AUDIT, path, secret, parameter, error, "policy not taken, the last good policy stays in force");
             }
         }
-    }
-}
-
-/// What one look at the file gave.
-type Glimpse = Result<Vec<u8>, ReadError>;
-
-/// What is known of the file.
-struct Seen {
-    judged: Glimpse,
-    unsettled: Option<Glimpse>,
-}
-
-impl Seen {
-    /// What there is to judge: seen twice in a row, and not what was judged last.
-    fn settle(&mut self, glimpse: Glimpse) -> Option<&Glimpse> {
-        let before = self.unsettled.take();
-        if self.judged == glimpse {
-            return None;
-        }
-        if before.as_ref() == Some(&glimpse) {
-            self.judged = glimpse;
-            return Some(&self.judged);
-        }
-        self.unsettled = Some(glimpse);
-        None
     }
 }

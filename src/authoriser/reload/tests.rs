@@ -1,7 +1,7 @@
 use std::{
     fs,
-    io::Write,
-    path::Path,
+    io::{self, Write},
+    path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
 };
 
@@ -9,10 +9,10 @@ use tempfile::TempDir;
 use tokio::time::sleep;
 use tracing::subscriber::DefaultGuard;
 
-use super::*;
+use super::{pace::PERIOD, *};
 use crate::{
     authoriser::{Initial, PolicyOrigin, initial},
-    config::{self, PolicySource},
+    reload::Reload,
 };
 
 /// A watched policy file, and what was logged about it.
@@ -20,6 +20,8 @@ struct Watched {
     folder: TempDir,
     live: Arc<LiveAuthoriser>,
     log: Log,
+    reload: Reload,
+    metrics: Arc<Metrics>,
     _guard: DefaultGuard,
 }
 
@@ -82,13 +84,15 @@ async fn watching(when_empty: EmptyPolicy, script: impl AsyncFnOnce(&Watched)) {
     let writer = log.clone();
     let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
     let _guard = tracing::subscriber::set_default(subscriber);
-    let Initial { live, origin: PolicyOrigin::File(file) } = initial(&section(&path, when_empty)).unwrap() else {
+    let Initial { live, origin: PolicyOrigin::Kept(file) } = initial(&section(&path, when_empty)).await.unwrap() else {
         panic!("the policy is in a file");
     };
     let live = Arc::new(live);
-    let watched = Watched { folder, live: Arc::clone(&live), log, _guard };
+    let (reload, metrics) = (Reload::default(), Arc::new(Metrics::default()));
+    let following = Following { live: Arc::clone(&live), metrics: Arc::clone(&metrics), wishes: reload.wishes() };
+    let watched = Watched { folder, live, log, reload, metrics, _guard };
     let stop = CancellationToken::new();
-    let watching = file.follow(live, stop.clone());
+    let watching = file.follow(following, stop.clone());
     tokio::join!(watching, async {
         // Half a period beside the looks, so that it is certain which of them sees what.
         sleep(SETTLED + PERIOD / 2).await;
@@ -227,12 +231,52 @@ fn an_empty_file_never_means_a_policy_without_rules() {
     }
 }
 
-#[test]
-fn a_process_does_not_start_without_its_policy_file() {
+#[tokio::test]
+async fn a_process_does_not_start_without_its_policy_file() {
     let folder = TempDir::new().unwrap();
     for path in [folder.path().join("absent.json"), folder.path().to_owned()] {
-        let refused = initial(&section(&path, EmptyPolicy::AdmitAuthenticated)).unwrap_err();
-        assert!(matches!(refused, PolicyError::File { .. }));
+        let refused = initial(&section(&path, EmptyPolicy::AdmitAuthenticated)).await.unwrap_err();
+        assert!(matches!(refused, PolicyError::Kept { .. }));
         assert!(refused.to_string().contains(&path.display().to_string()));
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wish_has_the_file_read_at_once_and_is_answered_in_the_log() {
+    watching(EmptyPolicy::Refuse, async |watched| {
+        watched.reload.wish();
+        sleep(BREATH).await;
+        assert!(watched.text().contains("nothing has changed"), "{}", watched.text());
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flood_of_wishes_is_one_look_a_second() {
+    watching(EmptyPolicy::Refuse, async |watched| {
+        let before = watched.lines("nothing has changed");
+        for _ in 0..500 {
+            watched.reload.wish();
+            sleep(PERIOD / 50).await;
+        }
+        let answered = watched.lines("nothing has changed") - before;
+        assert!((1..=11).contains(&answered), "{answered} looks in ten seconds");
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_becomes_of_the_policy_is_counted() {
+    watching(EmptyPolicy::Refuse, async |watched| {
+        let counts = |line: &str| watched.metrics.render().lines().any(|found| found == line);
+        watched.write("{");
+        sleep(SETTLED).await;
+        assert!(counts("cognito_auth_proxy_reloads_total{what=\"policy\",outcome=\"refused\"} 1"));
+        assert!(counts("cognito_auth_proxy_policy_generation 0"), "the last good policy stays in force");
+        watched.write(&policy("b"));
+        sleep(SETTLED).await;
+        assert!(counts("cognito_auth_proxy_reloads_total{what=\"policy\",outcome=\"applied\"} 1"));
+        assert!(counts("cognito_auth_proxy_policy_generation 1"));
+    })
+    .await;
 }

@@ -125,7 +125,7 @@ async fn serve(options: &Options, environment: &Environment) -> Result<(), NotSe
     telemetry::start(&development.config.logging)?;
     // Nobody has thousands of connections to a development server, so how many that are is no news.
     let _allowed = open_files::raise();
-    let app = App::build_on(listeners, &development.config)?;
+    let app = App::build_on(listeners, &development.config).await?;
     let started = Started {
         balancer: &listener,
         port: options.port,

@@ -84,7 +84,7 @@ fn local_port(address: &UpstreamAddress) -> Option<u16> {
 
 const UPSTREAM: &str = "upstream.url";
 
-fn ours(parties: &Parties, keys: &KeyEndpoint) -> [(&'static str, String); 13] {
+fn ours(parties: &Parties, keys: &KeyEndpoint) -> [(&'static str, String); 15] {
     [
         // Until they are bound.
         ("server.listen", "127.0.0.1:0".to_owned()),
@@ -98,6 +98,9 @@ fn ours(parties: &Parties, keys: &KeyEndpoint) -> [(&'static str, String); 13] {
         // Who stands before the proxy: the stand-in, whose address is known.
         ("server.trusted_proxies", "127.0.0.0/8".to_owned()),
         ("server.trusted_hops", "1".to_owned()),
+        // Nothing is asked of AWS: the policy is the built-in one, and says so.
+        ("authoriser.secret_name", String::new()),
+        ("authoriser.ssm_parameter", String::new()),
         // Nobody is signed in to the real one.
         ("logout.cognito_domain", String::new()),
         // Nothing is passed by: whoever is not signed in is nobody, the mock user signs in as everybody does.

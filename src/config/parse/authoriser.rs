@@ -1,18 +1,24 @@
 //! Who may come in: the rules, wherever they are kept, and the paths that need no user.
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, time::Duration};
 
 use crate::config::{
-    Authoriser, Combination, DomainName, EmailAddress, EmailRules, EmptyPolicy, Fault, PathPrefix, PolicyRules,
-    PolicySource, ValueError,
+    Authoriser, AwsPolicy, AwsStore, Combination, DomainName, EmailAddress, EmailRules, EmptyPolicy, Fault, PathPrefix,
+    PolicyRules, PolicySource, ValueError, duration,
     findings::Findings,
+    interlock::Surroundings,
     policy_file::{has_no_rule, parse_group, requires_all_of_nothing},
     raw,
 };
 
 const CONFIG_PATH: &str = "authoriser.config_path";
 
-/// What a policy file replaces.
+const REFRESH: &str = "authoriser.refresh";
+
+/// Where the rules may be kept elsewhere: at one place.
+const ELSEWHERE: [&str; 3] = [CONFIG_PATH, AwsStore::SecretsManager.key(), AwsStore::ParameterStore.key()];
+
+/// What a policy that is kept elsewhere replaces.
 const INLINE_KEYS: [&str; 6] = [
     "authoriser.allowed_groups",
     "authoriser.allowed_users",
@@ -24,12 +30,17 @@ const INLINE_KEYS: [&str; 6] = [
 
 const NO_RULE: ValueError = ValueError {
     problem: "is missing, and so is every other rule: nobody could come in",
-    remedy: "set allowed_groups, allowed_users, allowed_domains or a policy file, or allow_any_authenticated = true",
+    remedy: "set allowed_groups, allowed_users, allowed_domains, a policy file, secret_name or ssm_parameter, or allow_any_authenticated = true",
 };
 
 const NO_RULE_IN_FILE: ValueError = ValueError {
     problem: "names a policy without any rule: nobody could come in",
     remedy: "add a rule to the file, or set allow_any_authenticated = true",
+};
+
+const OPEN_ENDPOINT: ValueError = ValueError {
+    problem: "would be read from where AWS_ENDPOINT_URL or its form for this service says, which is neither https nor this machine",
+    remedy: "write https://host there, or take the variable away",
 };
 
 const ALL_OF_NOTHING: ValueError = ValueError {
@@ -41,7 +52,7 @@ const ALL_OF_NOTHING: ValueError = ValueError {
 pub(super) fn authoriser(
     raw: &raw::Authoriser,
     reserved: Option<&PathPrefix>,
-    working_directory: &Path,
+    (surroundings, working_directory): (&Surroundings, &Path),
     findings: &mut Findings,
 ) -> Option<(Authoriser, PolicyRules)> {
     let when_empty = if raw.allow_any_authenticated {
@@ -61,21 +72,49 @@ pub(super) fn authoriser(
         EmailRules::AcceptUnverified
     };
     let public_paths = findings.list("authoriser.public_paths", &raw.public_paths, |text| public_path(text, reserved));
-    let policy = match &raw.config_path {
-        Some(path) => policy_file(&working_directory.join(path), when_empty, findings),
-        None => inline_policy(raw, when_empty, findings),
+    let refresh = findings.parsed(REFRESH, duration::parse_a_second_or_more(&raw.refresh));
+    let policy = match (&raw.config_path, &raw.secret_name, &raw.ssm_parameter) {
+        (Some(path), _, _) => {
+            refuse_beside(CONFIG_PATH, findings);
+            policy_file(&working_directory.join(path), when_empty, findings)
+        }
+        (None, Some(name), _) => at_aws((AwsStore::SecretsManager, name), refresh, surroundings, findings),
+        (None, None, Some(name)) => at_aws((AwsStore::ParameterStore, name), refresh, surroundings, findings),
+        (None, None, None) => inline_policy(raw, when_empty, findings),
     };
     let (policy, rules) = policy?;
+    refresh?;
     let public_paths = public_paths.into_iter().collect();
     Some((Authoriser { policy, when_empty, email_rules, public_paths }, rules))
 }
 
-fn policy_file(path: &Path, when_empty: EmptyPolicy, findings: &mut Findings) -> Option<(PolicySource, PolicyRules)> {
-    for key in INLINE_KEYS {
-        if findings.is_set(key) {
-            findings.refuse(key, Fault::Conflict { other: CONFIG_PATH });
+/// Refuses whatever else says who may come in, beside the policy that `kept` names.
+fn refuse_beside(kept: &'static str, findings: &mut Findings) {
+    for key in ELSEWHERE.into_iter().chain(INLINE_KEYS) {
+        if key != kept && findings.is_set(key) {
+            findings.refuse(key, Fault::Conflict { other: kept });
         }
     }
+}
+
+/// The rules are not known before they are read, which is not done here: a configuration is read without a network.
+fn at_aws(
+    (store, name): (AwsStore, &str),
+    refresh: Option<Duration>,
+    surroundings: &Surroundings,
+    findings: &mut Findings,
+) -> Option<(PolicySource, PolicyRules)> {
+    refuse_beside(store.key(), findings);
+    if surroundings.is_open_endpoint(store.endpoint_variable()) {
+        findings.refuse(store.key(), OPEN_ENDPOINT);
+        return None;
+    }
+    let policy = AwsPolicy::parse(store, name, surroundings.region(), refresh?);
+    let policy = findings.parsed(store.key(), policy)?;
+    Some((PolicySource::Aws(policy), PolicyRules::default()))
+}
+
+fn policy_file(path: &Path, when_empty: EmptyPolicy, findings: &mut Findings) -> Option<(PolicySource, PolicyRules)> {
     let text = findings
         .parsed(CONFIG_PATH, fs::read_to_string(path).map_err(|error| Fault::unreadable(path.to_owned(), error)))?;
     match PolicyRules::parse_document(&text) {

@@ -32,7 +32,8 @@ pub(super) fn config(
     let upstream = upstream(raw, &mut findings);
     let credentials = credentials::credentials(raw, surroundings, &mut findings);
     let reserved = server.as_ref().map(|server| &server.reserved_prefix);
-    let authoriser = authoriser::authoriser(&raw.authoriser, reserved, working_directory, &mut findings);
+    let authoriser =
+        authoriser::authoriser(&raw.authoriser, reserved, (surroundings, working_directory), &mut findings);
     let limits = limits::limits(raw, upstream.as_ref().map(|upstream| upstream.preset), &mut findings);
     let assertion = assertion::section(&raw.assertion, &mut findings);
     let public_paths = authoriser.as_ref().map(|(authoriser, _)| &authoriser.public_paths);

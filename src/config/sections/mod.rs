@@ -12,7 +12,8 @@ pub use limits::*;
 pub use tracing::*;
 
 use super::{
-    AlbArn, ClientId, DomainName, EmailAddress, KeysUrl, Origin, PathPrefix, RedirectUrl, SigningKeys, UpstreamAddress,
+    AlbArn, AwsPolicy, ClientId, DomainName, EmailAddress, KeysUrl, Origin, PathPrefix, RedirectUrl, SigningKeys,
+    UpstreamAddress,
 };
 
 /// The whole configuration of one process.
@@ -237,6 +238,8 @@ pub struct Authoriser {
 /// Where the policy is.
 #[derive(Debug, Clone)]
 pub enum PolicySource {
+    /// At AWS, read again now and then: the text that a file would hold.
+    Aws(AwsPolicy),
     /// In a file of its own, read again when it changes: JSON (the Python library's form) or the same keys in TOML.
     File(PathBuf),
     /// In the configuration itself.

@@ -135,3 +135,75 @@ fn public_paths_stay_out_of_the_reserved_prefix_that_is_set() {
     assert_eq!(Start::minimal(text).refused(), ["authoriser.public_paths"]);
     Start::minimal("server.reserved_prefix = '/-/auth'\nauthoriser.public_paths = ['/.auth/me']").config();
 }
+
+/// Where a policy may be kept.
+const KEPT: [(&str, &str); 3] = [
+    ("authoriser.config_path", "policy.json"),
+    ("authoriser.secret_name", "app/policy"),
+    ("authoriser.ssm_parameter", "/app/policy"),
+];
+
+fn kept(at: &[(&str, &str)]) -> Start {
+    let lines: String = at.iter().map(|(key, value)| format!("{key} = '{value}'\n")).collect();
+    without_rule(&lines).file("policy.json", r#"{"allowed_groups": ["a"]}"#).variable("AWS_REGION", "eu-west-2")
+}
+
+#[test]
+fn a_policy_is_kept_at_one_place_only() {
+    for (number, first) in KEPT.into_iter().enumerate() {
+        kept(&[first]).config();
+        for second in &KEPT[number + 1..] {
+            let problem = kept(&[first, *second]).problem();
+            assert!(problem.starts_with(second.0) && problem.contains(first.0), "both are named: {problem}");
+        }
+        for (key, value) in [("COGNITO_AUTH_ALLOWED_GROUPS", "a"), ("COGNITO_AUTH_REQUIRE_ALL", "false")] {
+            let problem = kept(&[first]).variable(key, value).problem();
+            assert!(problem.contains(key) && problem.contains(first.0), "both are named: {problem}");
+        }
+    }
+}
+
+#[test]
+fn a_policy_at_aws_has_a_region_before_anybody_is_asked() {
+    for (key, value) in &KEPT[1..] {
+        let start = || without_rule(&format!("{key} = '{value}'"));
+        let problem = start().problem();
+        assert!(problem.starts_with(key) && problem.contains("AWS_REGION"), "{problem}");
+        for variable in ["AWS_REGION", "AWS_DEFAULT_REGION"] {
+            let policy = start().variable(variable, "eu-north-1").config().authoriser.policy;
+            let PolicySource::Aws(policy) = policy else { panic!("at AWS") };
+            assert_eq!((policy.name(), policy.region()), (*value, "eu-north-1"));
+            assert_eq!((policy.store().key(), policy.refresh().as_secs()), (*key, 300));
+        }
+    }
+    let arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:app-AbCdEf";
+    without_rule(&format!("authoriser.secret_name = '{arn}'\nauthoriser.refresh = '1s'")).config();
+}
+
+#[test]
+fn aws_is_not_asked_more_than_once_a_second() {
+    for refresh in ["0s", "999ms", "often"] {
+        let start = kept(&[KEPT[1], ("authoriser.refresh", refresh)]);
+        assert_eq!(start.refused(), ["authoriser.refresh"], "{refresh}");
+    }
+}
+
+#[test]
+fn aws_is_not_asked_where_anybody_could_answer_for_it() {
+    for (at, own, other) in [
+        (KEPT[1], "AWS_ENDPOINT_URL_SECRETS_MANAGER", "AWS_ENDPOINT_URL_SSM"),
+        (KEPT[2], "AWS_ENDPOINT_URL_SSM", "AWS_ENDPOINT_URL_SECRETS_MANAGER"),
+    ] {
+        for variable in [own, "AWS_ENDPOINT_URL"] {
+            for open in ["http://aws.example", "http://10.0.0.1:80", "aws.example"] {
+                let problem = kept(&[at]).variable(variable, open).problem();
+                assert!(problem.starts_with(at.0) && problem.contains("AWS_ENDPOINT_URL"), "{problem}");
+            }
+            for closed in ["https://vpce-1.ssm.eu-west-2.vpce.amazonaws.com", "http://127.0.0.1:5000"] {
+                kept(&[at]).variable(variable, closed).config();
+            }
+        }
+        kept(&[at]).variable(other, "http://aws.example").config();
+    }
+    kept(&[KEPT[0]]).variable("AWS_ENDPOINT_URL", "http://aws.example").config();
+}

@@ -248,3 +248,13 @@ fn unknown_names_are_refused_as_in_production() {
     let errors = Start::dev("server.lsten = 1").variable("COGNITO_AUTH_REQUIRE_AL", "true").refused_development();
     assert!(errors.contains("server.lsten") && errors.contains("COGNITO_AUTH_REQUIRE_AL)"), "{errors}");
 }
+
+#[test]
+fn a_policy_at_aws_is_left_alone_and_the_built_in_one_is_in_force() {
+    let start = Start::dev("authoriser.secret_name = 'app/policy'\nauthoriser.ssm_parameter = '/app/policy'")
+        .command("authoriser.secret_name", "")
+        .command("authoriser.ssm_parameter", "");
+    let development = start.development();
+    assert!(matches!(development.config.authoriser.policy, PolicySource::Inline(_)));
+    assert_eq!(development.config.setting("authoriser.secret_name"), ("unset", "command dev"));
+}

@@ -1,6 +1,7 @@
 //! Values with a grammar of their own. Each is parsed once and then works; none can hold a value it refused.
 
 mod aws;
+mod aws_policy;
 mod collector_url;
 mod email;
 mod keys_url;
@@ -12,6 +13,7 @@ mod upstream_address;
 use thiserror::Error;
 
 pub use aws::{AlbArn, ClientId, UserPoolId};
+pub use aws_policy::{AwsPolicy, AwsStore};
 pub use collector_url::CollectorUrl;
 pub use email::{DomainName, EmailAddress};
 pub use keys_url::KeysUrl;

@@ -79,7 +79,7 @@ impl Setup {
     /// Starts the proxy.
     pub(crate) async fn start(self) -> Proxy {
         let config = self.config().unwrap_or_else(|errors| panic!("{errors}"));
-        let app = App::build(&config).unwrap();
+        let app = App::build(&config).await.unwrap();
         let (address, admin) = (app.address().unwrap(), app.admin_address().unwrap_or_else(|| app.address().unwrap()));
         let stop = CancellationToken::new();
         let stopping = stop.clone();

@@ -1,0 +1,284 @@
+//! A policy that is kept at AWS: a real process reads it over HTTP, from an endpoint that answers as AWS does and as it
+//! does on its bad days. The last good policy decides whatever happens; without one nothing starts.
+
+use std::sync::{Arc, Mutex};
+
+use serde_json::{Value, json};
+
+use crate::support::{
+    client::{Wire, request},
+    process::{Ended, Process, Serving},
+    proxy::Setup,
+    soon,
+    upstream::{Seen, Upstream},
+};
+
+const STAFF: &str = r#"{"allowed_groups": ["staff"]}"#;
+const READERS: &str = r#"{"allowed_groups": ["readers"]}"#;
+
+/// In broken policies: it must not be told on.
+const WORDS: &str = "confidential-words";
+
+/// What AWS says besides its codes: told by the SDK alone, and only at its own finest level.
+const AWS_WORDS: &str = "words-of-aws";
+
+/// The endpoint of both services.
+struct Aws {
+    endpoint: Upstream,
+    answer: Arc<Mutex<Vec<u8>>>,
+    application: Upstream,
+}
+
+fn answer(status: u16, body: &str) -> Vec<u8> {
+    let head = format!(
+        "HTTP/1.1 {status} X\r\ncontent-type: application/x-amz-json-1.1\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
+    (head + body).into_bytes()
+}
+
+/// A secret with this text.
+fn secret(text: &str) -> Vec<u8> {
+    answer(200, &json!({ "Name": "app/policy", "VersionId": "v1", "SecretString": text }).to_string())
+}
+
+fn parameter(text: &str) -> Vec<u8> {
+    let parameter = json!({ "Name": "/app/policy", "Type": "SecureString", "Value": text, "Version": 1 });
+    answer(200, &json!({ "Parameter": parameter }).to_string())
+}
+
+/// A refusal with this code.
+fn refusal(status: u16, code: &str) -> Vec<u8> {
+    answer(status, &json!({ "__type": code, "message": format!("{AWS_WORDS} arn:aws:iam::1:role/x") }).to_string())
+}
+
+impl Aws {
+    async fn new(first: Vec<u8>) -> Self {
+        let answer = Arc::new(Mutex::new(first));
+        let current = Arc::clone(&answer);
+        let endpoint = Upstream::answering(move |_| current.lock().unwrap().clone()).await;
+        Self { endpoint, answer, application: Upstream::start().await }
+    }
+
+    fn answers(&self, answer: Vec<u8>) {
+        *self.answer.lock().unwrap() = answer;
+    }
+
+    async fn asked(&self) -> Seen {
+        self.endpoint.next().await
+    }
+
+    /// A proxy that keeps its policy there.
+    async fn setup(&self, key: &str, name: &str) -> Setup {
+        at(&format!("http://{}", self.endpoint.address), Setup::new(&self.application).await).set(key, name)
+    }
+
+    async fn keeping_a_secret(&self) -> Setup {
+        self.setup("COGNITO_AUTH_SECRET_NAME", "app/policy").await
+    }
+}
+
+/// As ECS would start it, but with AWS at `endpoint`.
+fn at(endpoint: &str, setup: Setup) -> Setup {
+    setup
+        .set("COGNITO_AUTH_ALLOWED_GROUPS", "")
+        .set("COGNITO_AUTH_REFRESH", "1s")
+        .set("AWS_ENDPOINT_URL", endpoint)
+        .set("AWS_REGION", "eu-west-2")
+        .set("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
+        .set("AWS_SECRET_ACCESS_KEY", "key-of-the-role")
+        .set("AWS_SESSION_TOKEN", "token-of-the-role")
+        .set("AWS_EC2_METADATA_DISABLED", "true")
+}
+
+async fn status_for(serving: &Serving, group: &str) -> u16 {
+    let user = cognito_auth_proxy::dev::User::new(group, "p@example.com").in_groups(&[group]);
+    let tokens = serving.issuer.tokens(&user);
+    serving.send("GET /page", &[&tokens.fields()[..], &[("Accept", "application/json")]].concat()).await.status
+}
+
+async fn admits_only(serving: &Serving, admitted: &str, refused: &str) {
+    assert_eq!((status_for(serving, admitted).await, status_for(serving, refused).await), (200, 403));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_is_the_policy_and_its_change_is_applied() {
+    let aws = Aws::new(secret(STAFF)).await;
+    let mut serving = aws.keeping_a_secret().await.start_process().await;
+    let asked = aws.asked().await;
+    assert_eq!(asked.field("x-amz-target"), Some("secretsmanager.GetSecretValue"));
+    assert!(asked.field("authorization").unwrap().contains("/eu-west-2/secretsmanager/aws4_request"));
+    admits_only(&serving, "staff", "readers").await;
+    aws.answers(secret(READERS));
+    let applied = serving.process.event("policy applied").await;
+    assert_eq!(applied["secret"], "app/policy");
+    admits_only(&serving, "readers", "staff").await;
+    assert!(counts(&serving, "reloads_total{what=\"policy\",outcome=\"applied\"} 1").await);
+    assert!(counts(&serving, "policy_generation 2").await);
+}
+
+async fn counts(serving: &Serving, line: &str) -> bool {
+    let mut wire = Wire::connect(serving.admin).await;
+    wire.send(request("GET /metrics", &[])).await;
+    let line = format!("cognito_auth_proxy_{line}");
+    wire.answer().await.text().lines().any(|found| found == line)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_parameter_is_the_policy_and_is_asked_for_decrypted() {
+    let aws = Aws::new(parameter("allowed_groups = ['staff']")).await;
+    let mut serving = aws.setup("COGNITO_AUTH_SSM_PARAMETER", "/app/policy").await.start_process().await;
+    let asked = aws.asked().await;
+    assert_eq!(asked.field("x-amz-target"), Some("AmazonSSM.GetParameter"));
+    let body: Value = serde_json::from_slice(&asked.body).unwrap();
+    assert_eq!(body, json!({ "Name": "/app/policy", "WithDecryption": true }));
+    admits_only(&serving, "staff", "readers").await;
+    aws.answers(parameter(READERS));
+    assert_eq!(serving.process.event("policy applied").await["parameter"], "/app/policy");
+    admits_only(&serving, "readers", "staff").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_aws_answers_the_last_good_policy_decides_and_each_problem_is_said_once() {
+    let aws = Aws::new(secret(STAFF)).await;
+    // Everything is logged that can be, so that what slips out anywhere is seen.
+    let setup = aws.keeping_a_secret().await.set("COGNITO_AUTH_LOG_LEVEL", "trace");
+    let mut serving = setup.start_process().await;
+    let bad_days = [
+        ("denied", refusal(400, "AccessDeniedException")),
+        ("deleted", refusal(400, "InvalidRequestException")),
+        ("not there", refusal(400, "ResourceNotFoundException")),
+        ("expired credentials", refusal(400, "ExpiredTokenException")),
+        ("throttled", refusal(400, "ThrottlingException")),
+        ("down", answer(503, WORDS)),
+        ("no JSON", answer(200, WORDS)),
+        ("without a value", answer(200, "{}")),
+        ("empty", secret("")),
+        ("not a policy", secret(WORDS)),
+        ("an entry that is none", secret(&format!(r#"{{"allowed_users": ["{WORDS}"]}}"#))),
+        ("cut off", secret(&READERS[..25])),
+        ("no rule", secret("{}")),
+        (
+            "an unknown key",
+            secret(&format!(r#"{{"allowed_groups": ["readers"], "_{WORDS}": 1, "allowed_gruops": []}}"#)),
+        ),
+        ("a blank group", secret(r#"{"allowed_groups": [" "]}"#)),
+        ("hung up", b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-le".to_vec()),
+        ("too long", secret(&(READERS.to_owned() + &" ".repeat(1 << 20)))),
+    ];
+    for (said, (what, answer)) in bad_days.into_iter().enumerate() {
+        aws.answers(answer);
+        serving.process.event("policy not taken, the last good policy stays in force").await;
+        admits_only(&serving, "staff", "readers").await;
+        // Looked at again, and nothing more to say.
+        aws.endpoint.unasked();
+        for _ in 0..2 {
+            aws.asked().await;
+        }
+        assert_eq!(serving.process.said(&["last good policy stays in force"]), said + 1, "{what}");
+    }
+    assert!(counts(&serving, "policy_generation 1").await);
+    aws.answers(secret(STAFF));
+    serving.process.event("policy good again, it is the one in force").await;
+    aws.answers(secret(READERS));
+    serving.process.event("policy applied").await;
+    admits_only(&serving, "readers", "staff").await;
+    let Ended { code, stdout, stderr } = serving.terminated().await;
+    assert_eq!(code, Some(0));
+    for private in [WORDS, "key-of-the-role", "token-of-the-role", r#"{"allowed_groups"#, r#"{\"allowed_groups"#] {
+        assert!(!stdout.contains(private) && !stderr.contains(private), "{private} is in the log");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sighup_has_the_secret_read_at_once() {
+    let aws = Aws::new(secret(STAFF)).await;
+    let mut serving = aws.keeping_a_secret().await.set("COGNITO_AUTH_REFRESH", "24h").start_process().await;
+    aws.answers(secret(READERS));
+    serving.process.signal("HUP");
+    serving.process.event("policy applied").await;
+    admits_only(&serving, "readers", "staff").await;
+    serving.process.signal("HUP");
+    serving.process.event("policy read again, nothing has changed").await;
+}
+
+/// How a start ends with this configuration.
+async fn start(command: &str, setup: &Setup) -> Ended {
+    Process::start(&[command], &setup.variables()).ended().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_ever_a_policy_nothing_starts_and_the_remedy_is_said() {
+    for (answer, remedies) in [
+        (refusal(400, "AccessDeniedException"), &["secretsmanager:GetSecretValue", "kms:Decrypt"][..]),
+        (refusal(400, "ResourceNotFoundException"), &["none of this name"][..]),
+        (secret("{"), &["the policy cannot be parsed"]),
+        (secret("{}"), &["no rule"]),
+        (secret(""), &["it is empty"]),
+    ] {
+        let aws = Aws::new(answer).await;
+        let Ended { code, stderr, .. } = start("run", &aws.keeping_a_secret().await).await;
+        assert_eq!(code, Some(1), "{stderr}");
+        for said in remedies.iter().chain(&["authoriser.secret_name", "app/policy", "eu-west-2"]) {
+            assert!(stderr.contains(said), "{said}: {stderr}");
+        }
+        assert!(!stderr.contains(AWS_WORDS), "{stderr}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_aws_that_cannot_be_asked_is_told_from_one_that_has_nobody_to_ask_as() {
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let application = Upstream::start().await;
+    let setup = async || {
+        let setup = at(&format!("http://{nobody}"), Setup::new(&application).await);
+        setup.set("COGNITO_AUTH_SSM_PARAMETER", "/app/policy")
+    };
+    let Ended { code, stderr, .. } = start("run", &setup().await).await;
+    assert_eq!((code, stderr.contains("the endpoint of ssm")), (Some(1), true), "{stderr}");
+    let without = setup().await.set("AWS_ACCESS_KEY_ID", "").set("AWS_SECRET_ACCESS_KEY", "");
+    let Ended { code, stderr, .. } = start("run", &without).await;
+    assert_eq!((code, stderr.contains("no credentials")), (Some(1), true), "{stderr}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_start_outlives_a_refusal_that_passes() {
+    let aws = Aws::new(refusal(400, "AccessDeniedException")).await;
+    let setup = aws.keeping_a_secret().await;
+    let (serving, ()) = tokio::join!(setup.start_process(), async {
+        aws.asked().await;
+        aws.answers(secret(STAFF));
+    });
+    admits_only(&serving, "staff", "readers").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_ends_a_start_that_waits_for_aws_need_not_wait_too() {
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let application = Upstream::start().await;
+    let setup = at(&format!("http://{}", silent.local_addr().unwrap()), Setup::new(&application).await)
+        .set("COGNITO_AUTH_SECRET_NAME", "app/policy");
+    let process = Process::start(&["run"], &setup.variables());
+    let asked = tokio::task::spawn_blocking(move || silent.accept().unwrap());
+    let _connection = soon("a question", asked).await.unwrap();
+    process.signal("TERM");
+    assert_eq!(process.ended().await.code, Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn check_reads_what_is_kept_at_aws() {
+    let aws = Aws::new(secret(STAFF)).await;
+    let setup = aws.keeping_a_secret().await;
+    let Ended { code, stdout, .. } = start("check", &setup).await;
+    assert_eq!((code, stdout.contains("authoriser.secret_name")), (Some(0), true), "{stdout}");
+    for (answer, problem) in [
+        (refusal(400, "AccessDeniedException"), "secretsmanager:GetSecretValue"),
+        (secret(r#"{"allowed_gruops": ["staff"]}"#), "did you mean allowed_groups?"),
+    ] {
+        aws.answers(answer);
+        let Ended { code, stdout, stderr } = start("check", &setup).await;
+        assert_eq!((code, stdout.as_str()), (Some(64), ""), "{stderr}");
+        assert!(stderr.starts_with("authoriser.secret_name (environment COGNITO_AUTH_SECRET_NAME): "), "{stderr}");
+        assert!(stderr.contains(problem), "{stderr}");
+    }
+}
