@@ -20,7 +20,8 @@ use crate::{
     readiness::Readiness,
     rejection::Refusals,
     reload::Reload,
-    server::{self, Ends, Server, Stage, Terms},
+    renewal::Renewal,
+    server::{self, Ends, Server, Stage, Terms, Transport},
     upstream::{
         Statements, Upstream, UpstreamTasks,
         assertion::{Asserter, AssertionError},
@@ -50,6 +51,9 @@ pub enum StartError {
         #[source]
         source: io::Error,
     },
+    /// The certificate cannot be used for TLS.
+    #[error("the listener cannot speak TLS")]
+    Tls(#[from] server::TlsError),
     /// There is no policy to start with.
     #[error("the policy cannot be loaded")]
     Policy(#[from] PolicyError),
@@ -69,6 +73,8 @@ pub struct App {
     policy_origin: PolicyOrigin,
     metrics: Arc<Metrics>,
     reload: Reload,
+    renewal: Renewal,
+    transport: Transport,
     limits: Limits,
     stage: Stage,
     drain: Drain,
@@ -135,6 +141,7 @@ impl App {
         let metrics = Arc::new(Metrics::default());
         let stage = Stage::default();
         let asserter = Arc::new(Asserter::from_config(&config.assertion)?);
+        let transport = Transport::from_config(&config.tls)?;
         let Initial { live, origin } = authoriser::initial(&config.authoriser)?;
         let live = Arc::new(live);
         let (gateway, endpoints) = gateway(config, (&asserter, &live, &metrics), (&stage, &tasks))?;
@@ -143,6 +150,8 @@ impl App {
             admin: Arc::new(Admin::new(endpoints, Arc::clone(&metrics))),
             metrics,
             reload: Reload::default(),
+            renewal: Renewal::new(config, &asserter, &transport),
+            transport,
             listeners,
             asserter,
             policy: live,
@@ -203,7 +212,9 @@ impl App {
             version = env!("CARGO_PKG_VERSION"),
             "serving"
         );
+        self.renewal.start(&self.reload, &self.metrics, &background, &stop_background);
         let terms = Terms {
+            transport: self.transport,
             keep_alive_timeout: self.keep_alive_timeout,
             heads: self.limits.heads,
             limits: self.limits.connections,
@@ -214,7 +225,7 @@ impl App {
             // It answers until the very end, and nobody waits for its connections.
             let ends = Ends { stop_accepting: stop_background.clone(), cut: stop_background.clone() };
             // Places of its own, so that clients crowd nobody out there, and nothing of it among what is counted of them.
-            let terms = Terms { metrics: Arc::default(), ..terms.clone() };
+            let terms = Terms { metrics: Arc::default(), transport: Transport::Plain, ..terms.clone() };
             let server = Server::new(&terms, background.clone(), ends);
             background.spawn(async move { server.serve(listener, self.admin).await });
         }

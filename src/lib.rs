@@ -43,9 +43,11 @@ mod alarm;
 pub mod app;
 pub mod commands;
 pub mod config;
+pub mod followed;
 pub mod memo;
 pub mod metrics;
 pub mod reload;
+pub mod renewal;
 pub mod telemetry;
 
 // Development and tests: issuer, key endpoint, sample application.

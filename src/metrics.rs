@@ -39,6 +39,8 @@ pub enum Limit {
     Connections,
     /// An HTTP/2 connection sent too many frames that carry no request.
     ControlFrames,
+    /// A TLS handshake did not come to its end in time.
+    HandshakeTimeout,
     /// A request's head did not come in time.
     HeadTimeout,
     /// A client took nothing of what was written to it for too long.
@@ -100,6 +102,7 @@ impl Limit {
             Self::BodySize => "body_size",
             Self::Connections => "connections",
             Self::ControlFrames => "control_frames",
+            Self::HandshakeTimeout => "handshake_timeout",
             Self::HeadTimeout => "head_timeout",
             Self::WriteTimeout => "write_timeout",
         }

@@ -131,9 +131,25 @@ fn member(group: &str) -> Profile {
 pub fn config(text: &[u8]) {
     let Ok(text) = std::str::from_utf8(text) else { return };
     // They name files, and a file of this machine is no input.
-    if ["config_path", "CONFIG_PATH", "mock_user", "DEV_CONFIG", "PROXY_CONFIG", "_FILE", "\\u", "\\U", "\\x"]
-        .iter()
-        .any(|name| text.contains(name))
+    if [
+        "config_path",
+        "CONFIG_PATH",
+        "certificate_path",
+        "key_path",
+        "ca_path",
+        "CERTIFICATE_PATH",
+        "KEY_PATH",
+        "CA_PATH",
+        "mock_user",
+        "DEV_CONFIG",
+        "PROXY_CONFIG",
+        "_FILE",
+        "\\u",
+        "\\U",
+        "\\x",
+    ]
+    .iter()
+    .any(|name| text.contains(name))
     {
         return;
     }

@@ -18,7 +18,7 @@ use super::{
     flight::{Departure, Flights},
     ring::KeyRing,
 };
-use crate::config::KeysUrl;
+use crate::config::{Authorities, KeysUrl};
 
 const PEM_LIMIT: usize = 8 * 1024;
 /// From this age on a key in use is fetched again in the background. It never changes, but it may be withdrawn.
@@ -84,11 +84,11 @@ pub struct AlbKeys {
 }
 
 impl AlbKeys {
-    /// Keys found at `<base>/<id>`. Fetches run on `tasks`.
-    pub fn new(base: &KeysUrl, tasks: TaskTracker) -> Result<Self, FetchError> {
+    /// Keys found at `<base>/<id>`, on a server that the system's authorities or these vouch for. Fetches run on `tasks`.
+    pub fn new(base: &KeysUrl, authorities: &Authorities, tasks: TaskTracker) -> Result<Self, FetchError> {
         let shelf = Shelf {
             base: format!("{}/", base.as_url().as_str().trim_end_matches('/')),
-            fetcher: Fetcher::for_url(base)?,
+            fetcher: Fetcher::for_url(base, authorities)?,
             found: KeyRing::default(),
             failed: Cache::new(REMEMBERED_FAILURES),
         };

@@ -19,7 +19,7 @@ use super::{
     flight::{Departure, Flights},
     jwks::{self, KeySet},
 };
-use crate::config::KeysUrl;
+use crate::config::{Authorities, KeysUrl};
 
 const SET_LIMIT: usize = 64 * 1024;
 /// From this age on a set in use is fetched again in the background: keys taken out of it lose our trust.
@@ -35,11 +35,12 @@ pub struct PoolKeys {
 }
 
 impl PoolKeys {
-    /// The key set at `url`. Nothing is fetched yet; fetches run on `tasks`.
-    pub fn new(url: &KeysUrl, tasks: TaskTracker) -> Result<Self, FetchError> {
+    /// The key set at `url`, on a server that the system's authorities or these vouch for. Nothing is fetched yet; fetches
+    /// run on `tasks`.
+    pub fn new(url: &KeysUrl, authorities: &Authorities, tasks: TaskTracker) -> Result<Self, FetchError> {
         let shelf = Shelf {
             url: url.to_string(),
-            fetcher: Fetcher::for_url(url)?,
+            fetcher: Fetcher::for_url(url, authorities)?,
             current: ArcSwapOption::empty(),
             failed: Mutex::new(None),
             missing: Cache::new(REMEMBERED_FAILURES),

@@ -27,7 +27,7 @@ use super::{
 use crate::{
     authenticator::Profile,
     authoriser::Standing,
-    config::{AlbArn, ClientId, GroupsSource, KeysUrl, Verification},
+    config::{AlbArn, Authorities, ClientId, GroupsSource, KeysUrl, Verification},
     keys::AlbKeys,
     upstream::assertion::Asserter,
 };
@@ -185,7 +185,7 @@ fn taken_access(jws: &Jws<'_>) -> Result<(AccessPayload, Vec<String>), TokenErro
 
 static ALB: LazyLock<AlbVerifier> = LazyLock::new(|| {
     let expected = verification();
-    let keys = AlbKeys::new(&expected.alb_keys, TaskTracker::new()).unwrap();
+    let keys = AlbKeys::new(&expected.alb_keys, &expected.authorities, TaskTracker::new()).unwrap();
     AlbVerifier::new(&expected, Arc::new(keys))
 });
 
@@ -198,6 +198,7 @@ fn verification() -> Verification {
         client_ids: vec![ClientId::parse(CLIENT).unwrap()],
         issuers: vec![ISSUER.to_owned()],
         alb_keys: KeysUrl::parse("http://127.0.0.1:9/").unwrap(),
+        authorities: Authorities::default(),
         groups: GroupsSource::Userinfo { claim: GROUPS.to_owned() },
         leeway: Duration::from_secs(LEEWAY),
     }

@@ -7,6 +7,7 @@ mod dev;
 mod limits;
 mod navigation;
 mod server;
+mod tls;
 
 use std::path::Path;
 
@@ -28,8 +29,10 @@ pub(super) fn config(
     mut findings: Findings,
 ) -> Result<(Config, PolicyRules), ConfigErrors> {
     let server = server(raw, &mut findings);
+    let tls = tls::tls(&raw.tls, working_directory, &mut findings);
     let upstream = upstream(raw, &mut findings);
-    let credentials = credentials::credentials(raw, surroundings, &mut findings);
+    let authorities = tls::authorities(&raw.outgoing, working_directory, &mut findings);
+    let credentials = credentials::credentials(raw, authorities, surroundings, &mut findings);
     let reserved = server.as_ref().map(|server| &server.reserved_prefix);
     let authoriser = authoriser::authoriser(&raw.authoriser, reserved, working_directory, &mut findings);
     let limits = limits::limits(raw, upstream.as_ref().map(|upstream| upstream.preset), &mut findings);
@@ -46,14 +49,15 @@ pub(super) fn config(
     else {
         return Err(findings.into_errors());
     };
-    let (Some(limits), Some(rejection), Some(logout), Some(dev), Some(logging)) =
-        (limits, rejection, logout, dev, logging)
+    let (Some(limits), Some(rejection), Some(logout), Some(dev), Some(logging), Some(tls)) =
+        (limits, rejection, logout, dev, logging, tls)
     else {
         return Err(findings.into_errors());
     };
     let (warnings, settings) = findings.finish()?;
     let config = Config {
         server,
+        tls,
         upstream,
         credentials,
         authoriser,
