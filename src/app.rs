@@ -27,7 +27,8 @@ use crate::{
     readiness::Readiness,
     rejection::Refusals,
     reload::Reload,
-    server::{self, Ends, Server, Stage, Terms},
+    renewal::Renewal,
+    server::{self, Ends, Server, Stage, Terms, Transport},
     spans::{Spans, SpansError},
     upstream::{
         Statements, Upstream, UpstreamTasks,
@@ -58,6 +59,9 @@ pub enum StartError {
         #[source]
         source: io::Error,
     },
+    /// The certificate cannot be used for TLS.
+    #[error("the listener cannot speak TLS")]
+    Tls(#[from] server::TlsError),
     /// There is no policy to start with.
     #[error("the policy cannot be loaded")]
     Policy(#[from] PolicyError),
@@ -80,6 +84,8 @@ pub struct App {
     policy_origin: PolicyOrigin,
     metrics: Arc<Metrics>,
     reload: Reload,
+    renewal: Renewal,
+    transport: Transport,
     limits: Limits,
     emf: Emf,
     stage: Stage,
@@ -149,6 +155,7 @@ impl App {
         let asserter = Arc::new(Asserter::from_config(&config.assertion)?);
         let Initial { live, origin } = authoriser::initial(&config.authoriser).await?;
         metrics.policy_in_force(SystemTime::now());
+        let transport = Transport::from_config(&config.tls)?;
         let live = Arc::new(live);
         let (gateway, endpoints) = gateway(config, (&asserter, &live, &metrics), (&stage, &tasks))?;
         Ok(Self {
@@ -156,6 +163,8 @@ impl App {
             admin: Arc::new(Admin::new(endpoints, Arc::clone(&metrics))),
             metrics,
             reload: Reload::default(),
+            renewal: Renewal::new(config, &asserter, &transport),
+            transport,
             listeners,
             asserter,
             policy: live,
@@ -219,7 +228,9 @@ impl App {
         );
         let metrics = Arc::clone(&self.metrics);
         let reporting = Reporting::begin(self.emf, &metrics, &background, stop_background.clone());
+        self.renewal.start(&self.reload, &self.metrics, &background, &stop_background);
         let terms = Terms {
+            transport: self.transport,
             keep_alive_timeout: self.keep_alive_timeout,
             heads: self.limits.heads,
             limits: self.limits.connections,
@@ -230,7 +241,7 @@ impl App {
             // It answers until the very end, and nobody waits for its connections.
             let ends = Ends { stop_accepting: stop_background.clone(), cut: stop_background.clone() };
             // Places of its own, so that clients crowd nobody out there, and nothing of it among what is counted of them.
-            let terms = Terms { metrics: Arc::default(), ..terms.clone() };
+            let terms = Terms { metrics: Arc::default(), transport: Transport::Plain, ..terms.clone() };
             let server = Server::new(&terms, background.clone(), ends);
             background.spawn(async move { server.serve(listener, self.admin).await });
         }

@@ -44,9 +44,11 @@ pub mod app;
 mod cause;
 pub mod commands;
 pub mod config;
+pub mod followed;
 pub mod memo;
 pub mod metrics;
 pub mod reload;
+pub mod renewal;
 pub mod spans;
 pub mod telemetry;
 

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use cognito_auth_proxy::{
     authenticator::{Authenticator, Credential},
-    config::{AlbArn, ClientId, Credentials, Dev, GroupsSource, KeySetSource, KeysUrl, Verification},
+    config::{AlbArn, Authorities, ClientId, Credentials, Dev, GroupsSource, KeySetSource, KeysUrl, Verification},
     dev::{Issuer, KeyEndpoint, Parties, Tokens, User},
     ingress::Presented,
     keys::{AlbKeys, Fetching, PoolKeys},
@@ -35,6 +35,7 @@ impl Verifying {
             client_ids: vec![ClientId::parse(&client).unwrap()],
             issuers: vec![accepted],
             alb_keys: KeysUrl::parse(&endpoint.alb_url()).unwrap(),
+            authorities: Authorities::default(),
             groups: GroupsSource::CognitoAccessToken {
                 key_sets: vec![KeySetSource {
                     issuer: access_issuer,
@@ -55,7 +56,8 @@ impl Verifying {
 
     /// Verifies the load balancer's token, whose key is known.
     pub(crate) fn alb_token(&self) -> impl Fn() {
-        let keys = Arc::new(AlbKeys::new(&self.expected.alb_keys, self.fetching()).unwrap());
+        let keys =
+            Arc::new(AlbKeys::new(&self.expected.alb_keys, &self.expected.authorities, self.fetching()).unwrap());
         let (verifier, now) = (AlbVerifier::new(&self.expected, keys), now());
         let verify = move || drop(self.runtime.block_on(verifier.verify(self.tokens.data.as_bytes(), now)).unwrap());
         verify();
@@ -67,7 +69,7 @@ impl Verifying {
         let GroupsSource::CognitoAccessToken { key_sets, claim } = &self.expected.groups else { unreachable!() };
         let key_sets = key_sets.iter().map(|source| IssuerKeys {
             issuer: source.issuer.clone(),
-            keys: Arc::new(PoolKeys::new(&source.url, self.fetching()).unwrap()),
+            keys: Arc::new(PoolKeys::new(&source.url, &self.expected.authorities, self.fetching()).unwrap()),
         });
         let (verifier, now) = (CognitoVerifier::new(&self.expected, key_sets.collect(), claim.clone()), now());
         let (token, client) = (self.tokens.access_token.as_bytes(), self.expected.client_ids[0].as_str());

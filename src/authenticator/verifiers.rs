@@ -40,12 +40,12 @@ enum Access {
 impl Verifiers {
     pub(super) fn from_config(expected: &Verification, memory: u64, fetching: Fetching) -> Result<Self, SetupError> {
         let seeded = cache::seeded().map_err(|_| SetupError::Randomness)?;
-        let alb_keys = Arc::new(AlbKeys::new(&expected.alb_keys, fetching.clone())?);
+        let alb_keys = Arc::new(AlbKeys::new(&expected.alb_keys, &expected.authorities, fetching.clone())?);
         let (access, memory) = match &expected.groups {
             GroupsSource::Userinfo { .. } => (Access::Opaque, memory),
             GroupsSource::CognitoAccessToken { key_sets, claim } => {
                 let key_sets = key_sets.iter().map(|source| {
-                    let keys = Arc::new(PoolKeys::new(&source.url, fetching.clone())?);
+                    let keys = Arc::new(PoolKeys::new(&source.url, &expected.authorities, fetching.clone())?);
                     Ok(IssuerKeys { issuer: source.issuer.clone(), keys })
                 });
                 let key_sets = key_sets.collect::<Result<_, FetchError>>()?;

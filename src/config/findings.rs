@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{ConfigErrors, Fault, Layer, Problem, Setting, ValueError, keys, keys::KEYS};
+use super::{ConfigErrors, Fault, Layer, Problem, SecretFile, Setting, ValueError, keys, keys::KEYS};
 
 /// Collects everything that is found, so that an operator sees all of it at once.
 pub(super) struct Findings {
     shown: BTreeMap<&'static str, Shown>,
     origins: BTreeMap<&'static str, Layer>,
+    files: BTreeMap<&'static str, SecretFile>,
     problems: Vec<Problem>,
     warnings: Vec<String>,
 }
@@ -19,12 +20,21 @@ struct Shown {
 }
 
 impl Findings {
-    /// `values` are what the layers gave, as it may be shown.
-    pub(super) fn new(values: BTreeMap<&'static str, (String, Layer)>, problems: Vec<Problem>) -> Self {
+    /// `values` are what the layers gave, as it may be shown; `files` those secrets that came from a file.
+    pub(super) fn new(
+        values: BTreeMap<&'static str, (String, Layer)>,
+        files: BTreeMap<&'static str, SecretFile>,
+        problems: Vec<Problem>,
+    ) -> Self {
         let origins = values.iter().map(|(key, (_, layer))| (*key, layer.clone())).collect();
         let shown =
             values.into_iter().map(|(key, (value, layer))| (key, Shown { value, layer: layer.to_string() })).collect();
-        Self { shown, origins, problems, warnings: Vec::new() }
+        Self { shown, origins, files, problems, warnings: Vec::new() }
+    }
+
+    /// The file that the secret of `key` came from, where it came from one.
+    pub(super) fn file_of(&self, key: &str) -> Option<&SecretFile> {
+        self.files.get(key)
     }
 
     /// Whether a layer above the defaults sets `key`.

@@ -132,8 +132,7 @@ fn member(group: &str) -> Profile {
 pub fn config(text: &[u8]) {
     let Ok(text) = std::str::from_utf8(text) else { return };
     // They name files and what is kept at AWS, and neither is an input.
-    let elsewhere =
-        ["config_path", "CONFIG_PATH", "mock_user", "DEV_CONFIG", "PROXY_CONFIG", "_FILE", "\\u", "\\U", "\\x"];
+    let elsewhere = ["_path", "_PATH", "mock_user", "DEV_CONFIG", "PROXY_CONFIG", "_FILE", "\\u", "\\U", "\\x"];
     let at_aws = ["secret_name", "SECRET_NAME", "ssm_parameter", "SSM_PARAMETER"];
     if elsewhere.iter().chain(&at_aws).any(|name| text.contains(name)) {
         return;

@@ -130,7 +130,7 @@ const fn text(path: &'static str, environment: &'static str) -> Key {
 }
 
 /// Every setting.
-pub(super) static KEYS: [Key; 79] = [
+pub(super) static KEYS: [Key; 83] = [
     text("server.listen", "COGNITO_AUTH_LISTEN"),
     text("server.admin_listen", "COGNITO_AUTH_ADMIN_LISTEN"),
     text("server.reserved_prefix", "COGNITO_AUTH_RESERVED_PREFIX"),
@@ -141,6 +141,9 @@ pub(super) static KEYS: [Key; 79] = [
     text("server.drain_deadline", "COGNITO_AUTH_DRAIN_DEADLINE"),
     text("server.keep_alive_timeout", "COGNITO_AUTH_KEEP_ALIVE_TIMEOUT"),
     boolean_key("server.accept_request_id", "COGNITO_AUTH_ACCEPT_REQUEST_ID"),
+    text("tls.mode", "COGNITO_AUTH_TLS_MODE"),
+    text("tls.certificate_path", "COGNITO_AUTH_TLS_CERTIFICATE_PATH"),
+    text("tls.key_path", "COGNITO_AUTH_TLS_KEY_PATH"),
     text("upstream.url", "COGNITO_AUTH_UPSTREAM_URL"),
     text("upstream.preset", "COGNITO_AUTH_UPSTREAM_PRESET"),
     boolean_key("upstream.pass_alb_headers", "COGNITO_AUTH_PASS_ALB_HEADERS"),
@@ -156,6 +159,7 @@ pub(super) static KEYS: [Key; 79] = [
     text("identity.groups_source", "COGNITO_AUTH_GROUPS_SOURCE"),
     text("identity.groups_claim", "COGNITO_AUTH_GROUPS_CLAIM"),
     text("identity.leeway", "COGNITO_AUTH_LEEWAY"),
+    text("outgoing.ca_path", "COGNITO_AUTH_OUTGOING_CA_PATH"),
     list("authoriser.allowed_groups", "COGNITO_AUTH_ALLOWED_GROUPS"),
     list("authoriser.allowed_users", "COGNITO_AUTH_ALLOWED_USERS"),
     list("authoriser.allowed_domains", "COGNITO_AUTH_ALLOWED_DOMAINS"),

@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::{
-    ConfigErrors, Environment, Fault, FlagSetting, Flags, Layer, Problem, ValueError,
+    ConfigErrors, Environment, Fault, FlagSetting, Flags, Layer, Problem, Secret, SecretFile, ValueError,
     document::toml_table,
     environment::PREFIX,
     findings::Findings,
@@ -33,6 +33,8 @@ pub(super) struct Layers {
     values: BTreeMap<&'static str, (toml::Value, Layer)>,
     /// Keys without a default whose value a command took away.
     unset: BTreeMap<&'static str, Layer>,
+    /// Secrets whose value is that of a file.
+    files: BTreeMap<&'static str, SecretFile>,
     problems: Vec<Problem>,
 }
 
@@ -72,7 +74,7 @@ impl Layers {
                 section.insert(name.to_owned(), value);
             }
         }
-        let mut findings = Findings::new(shown, self.problems);
+        let mut findings = Findings::new(shown, self.files, self.problems);
         for (key, layer) in &self.unset {
             findings.show_unset(key, layer);
         }
@@ -155,14 +157,13 @@ impl Layers {
             self.refuse(key.path, layer, Fault::Conflict { other: key.environment });
             return true;
         }
-        match fs::read_to_string(path) {
+        let path = PathBuf::from(path);
+        match Secret::read(&path) {
             Ok(text) => {
-                // Editors end a file with a line end that is no part of a shared secret.
-                let text =
-                    text.strip_suffix('\n').map_or(text.as_str(), |text| text.strip_suffix('\r').unwrap_or(text));
-                self.put_text(key, text, layer);
+                self.put_text(key, text.expose(), layer);
+                self.files.insert(key.path, SecretFile { path, text });
             }
-            Err(error) => self.refuse(key.path, layer, Fault::unreadable(PathBuf::from(path), error)),
+            Err(error) => self.refuse(key.path, layer, Fault::unreadable(path, error)),
         }
         true
     }

@@ -3,6 +3,7 @@
 //! [`Config`] holds only values that work: nothing here needs a second look at run time. It is made in one place,
 //! [`Config::load`], which merges the layers, reports every problem at once and remembers where each value came from.
 
+mod certificate;
 mod development;
 mod document;
 mod duration;
@@ -27,17 +28,19 @@ mod values;
 
 use std::path::{Path, PathBuf};
 
+pub use certificate::{Authorities, ServerCertificate, Validity};
 pub use development::{Development, FoundMockUser};
 pub use document::SyntaxError;
 pub use environment::Environment;
 pub use mock_user::MockUserError;
 pub use policy_file::{PolicyDocumentError, PolicyProblem};
 pub use problem::{ConfigErrors, Fault, Layer, Place, Problem};
-pub use secret::Secret;
+pub use secret::{Secret, SecretFile};
 pub use sections::*;
-pub use signing_key::{AssertionAlgorithm, SigningError, SigningKeys};
+pub use signing_key::{AssertionAlgorithm, PublicKey, SigningError, SigningKeys};
 pub use values::*;
 
+pub(crate) use certificate::provider;
 pub(crate) use document::Entries;
 pub(crate) use mock_user::{UserFields, text};
 pub(crate) use problem::did_you_mean;

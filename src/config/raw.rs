@@ -9,12 +9,15 @@ use super::Secret;
 #[serde(deny_unknown_fields)]
 pub(super) struct Raw {
     pub(super) server: Server,
+    pub(super) tls: Tls,
     pub(super) upstream: Upstream,
     #[serde(default)]
     pub(super) alb: Alb,
     #[serde(default)]
     pub(super) cognito: Cognito,
     pub(super) identity: Identity,
+    #[serde(default)]
+    pub(super) outgoing: Outgoing,
     pub(super) authoriser: Authoriser,
     pub(super) limits: Limits,
     pub(super) assertion: Assertion,
@@ -38,6 +41,14 @@ pub(super) struct Server {
     pub(super) drain_deadline: String,
     pub(super) keep_alive_timeout: String,
     pub(super) accept_request_id: bool,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Tls {
+    pub(super) mode: String,
+    pub(super) certificate_path: Option<String>,
+    pub(super) key_path: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -73,6 +84,12 @@ pub(super) struct Identity {
     pub(super) groups_source: String,
     pub(super) groups_claim: String,
     pub(super) leeway: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Outgoing {
+    pub(super) ca_path: Option<String>,
 }
 
 #[expect(clippy::struct_excessive_bools, reason = "the file's own form; they become enums in the parsed section")]

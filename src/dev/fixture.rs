@@ -10,7 +10,7 @@ use tokio_util::task::TaskTracker;
 
 use super::{Issuer, KeyEndpoint, Parties, User};
 use crate::{
-    config::{AlbArn, ClientId, GroupsSource, KeySetSource, KeysUrl, Verification},
+    config::{AlbArn, Authorities, ClientId, GroupsSource, KeySetSource, KeysUrl, Verification},
     keys::{AlbKeys, Fetching, PoolKeys},
 };
 
@@ -74,12 +74,12 @@ impl Fixture {
 
     pub(crate) fn alb_keys(&self) -> Arc<AlbKeys> {
         let url = KeysUrl::parse(&self.endpoint.alb_url()).unwrap();
-        Arc::new(AlbKeys::new(&url, self.fetching()).unwrap())
+        Arc::new(AlbKeys::new(&url, &Authorities::default(), self.fetching()).unwrap())
     }
 
     pub(crate) fn pool_keys(&self) -> Arc<PoolKeys> {
         let url = KeysUrl::parse(&self.endpoint.jwks_url()).unwrap();
-        Arc::new(PoolKeys::new(&url, self.fetching()).unwrap())
+        Arc::new(PoolKeys::new(&url, &Authorities::default(), self.fetching()).unwrap())
     }
 
     /// Trusts the shared issuer's parties; groups come from the access token.
@@ -91,6 +91,7 @@ impl Fixture {
             client_ids: vec![ClientId::parse(&client).unwrap()],
             issuers: vec![issuer, access_issuer.clone()],
             alb_keys: KeysUrl::parse(&self.endpoint.alb_url()).unwrap(),
+            authorities: Authorities::default(),
             groups: GroupsSource::CognitoAccessToken {
                 key_sets: vec![KeySetSource { issuer: access_issuer, url }],
                 claim: "cognito:groups".to_owned(),

@@ -18,7 +18,7 @@ use super::{
     ring::KeyRing,
 };
 use crate::{
-    config::KeysUrl,
+    config::{Authorities, KeysUrl},
     metrics::{KeySource, Metrics},
 };
 
@@ -86,11 +86,12 @@ pub struct AlbKeys {
 }
 
 impl AlbKeys {
-    /// Keys found at `<base>/<id>`. Fetches run, and are counted, as `fetching` says.
-    pub fn new(base: &KeysUrl, fetching: Fetching) -> Result<Self, FetchError> {
+    /// Keys found at `<base>/<id>`, on a server that the system's authorities or these vouch for. Fetches run, and are counted, as
+    /// `fetching` says.
+    pub fn new(base: &KeysUrl, authorities: &Authorities, fetching: Fetching) -> Result<Self, FetchError> {
         let shelf = Shelf {
             base: format!("{}/", base.as_url().as_str().trim_end_matches('/')),
-            fetcher: Fetcher::for_url(base)?,
+            fetcher: Fetcher::for_url(base, authorities)?,
             found: KeyRing::default(),
             failed: Cache::new(REMEMBERED_FAILURES),
             metrics: fetching.metrics,

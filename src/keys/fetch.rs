@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use http::StatusCode;
-use reqwest::{Client, redirect};
+use reqwest::{Certificate, Client, redirect};
 use thiserror::Error;
 
-use crate::config::KeysUrl;
+use crate::config::{Authorities, KeysUrl};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(1500);
 const TIMEOUT: Duration = Duration::from_secs(3);
@@ -48,13 +48,16 @@ pub enum FetchError {
 pub(super) struct Fetcher(Client);
 
 impl Fetcher {
-    /// A client for `keys`: the proxy of the environment is used, except for a key server on this machine.
-    pub(super) fn for_url(keys: &KeysUrl) -> Result<Self, FetchError> {
+    /// A client for `keys`, which trusts `authorities` beside those of the system. The proxy of the environment is used,
+    /// except for a plain key server on this machine.
+    pub(super) fn for_url(keys: &KeysUrl, authorities: &Authorities) -> Result<Self, FetchError> {
+        let authorities = authorities.iter().map(Certificate::from_der).collect::<Result<Vec<_>, _>>();
         let client = Client::builder()
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(TIMEOUT)
             .redirect(redirect::Policy::none())
             .referer(false)
+            .tls_certs_merge(authorities.map_err(FetchError::Client)?)
             // Fetches are minutes apart: a kept connection would mostly be one that somebody on the way has dropped.
             .pool_max_idle_per_host(0);
         let client = if keys.is_plain_http() { client.no_proxy() } else { client };

@@ -19,7 +19,7 @@ use super::{
     jwks::{self, KeySet},
 };
 use crate::{
-    config::KeysUrl,
+    config::{Authorities, KeysUrl},
     metrics::{KeySource, Metrics},
 };
 
@@ -37,11 +37,12 @@ pub struct PoolKeys {
 }
 
 impl PoolKeys {
-    /// The key set at `url`. Nothing is fetched yet; fetches run, and are counted, as `fetching` says.
-    pub fn new(url: &KeysUrl, fetching: Fetching) -> Result<Self, FetchError> {
+    /// The key set at `url`, on a server that the system's authorities or these vouch for. Nothing is fetched yet; fetches run, and
+    /// are counted, as `fetching` says.
+    pub fn new(url: &KeysUrl, authorities: &Authorities, fetching: Fetching) -> Result<Self, FetchError> {
         let shelf = Shelf {
             url: url.to_string(),
-            fetcher: Fetcher::for_url(url)?,
+            fetcher: Fetcher::for_url(url, authorities)?,
             current: ArcSwapOption::empty(),
             failed: Mutex::new(None),
             missing: Cache::new(REMEMBERED_FAILURES),

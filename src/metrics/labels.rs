@@ -15,6 +15,8 @@ closed_set! {
         Connections => "connections",
         /// An HTTP/2 connection sent too many frames that carry no request.
         ControlFrames => "control_frames",
+        /// A TLS handshake did not come to its end in time.
+        HandshakeTimeout => "handshake_timeout",
         /// A request's head did not come in time.
         HeadTimeout => "head_timeout",
         /// A client took nothing of what was written to it for too long.

@@ -9,6 +9,7 @@ mod places;
 mod protocols;
 mod reading;
 mod stall;
+mod tls;
 mod watched;
 
 use std::{
@@ -29,7 +30,7 @@ use hyper::{body::Incoming, service::service_fn};
 use hyper_util::{rt::TokioIo, server::conn::auto};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    net::TcpListener,
+    net::{TcpListener, TcpStream},
     time::{Instant, timeout},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -39,6 +40,7 @@ pub use drain::{Phase, Stage};
 pub use exchanges::Exchange;
 pub use listener::bind;
 pub(crate) use places::SURPLUS;
+pub use tls::{Tls, TlsError, Transport};
 
 use self::{
     exchanges::{Answered, Exchanges},
@@ -77,6 +79,8 @@ pub trait Answer: Send + Sync + 'static {
 /// How the connections of a listener are treated.
 #[derive(Debug, Clone)]
 pub struct Terms {
+    /// What connections begin with.
+    pub transport: Transport,
     /// How long a connection may be idle, or wait for its first request.
     pub keep_alive_timeout: Duration,
     /// How much of a head `ingress` admits.
@@ -146,7 +150,13 @@ impl Server {
                     }
                     let ends = (peer, stream.local_addr().unwrap_or(local));
                     let seat = self.places.seat(place);
-                    self.connections.spawn(Arc::clone(&self).connection(stream, ends, seat, Arc::clone(&answer)));
+                    let (server, answer) = (Arc::clone(&self), Arc::clone(&answer));
+                    match &self.terms.transport {
+                        Transport::Plain => self.connections.spawn(server.connection(stream, ends, seat, answer)),
+                        Transport::Tls(tls) => {
+                            self.connections.spawn(server.secured((Arc::clone(tls), stream), ends, seat, answer))
+                        }
+                    };
                 }
                 Err(error) if is_about_one_connection(&error) => debug!(error = %error, "connection lost in the queue"),
                 Err(error) => {
@@ -157,6 +167,39 @@ impl Server {
                     tokio::time::sleep(ACCEPT_REST).await;
                 }
             }
+        }
+    }
+
+    /// A connection that begins with a handshake, which has the time of a head.
+    async fn secured<A: Answer>(
+        self: Arc<Self>,
+        (tls, stream): (Arc<Tls>, TcpStream),
+        ends: (SocketAddr, SocketAddr),
+        seat: Seat,
+        answer: Arc<A>,
+    ) {
+        let (peer, _) = ends;
+        let patience = match seat.room() {
+            Room::Enough => self.terms.limits.head_timeout.min(self.terms.keep_alive_timeout),
+            Room::None => HASTE,
+        };
+        let leave = async {
+            self.ends.stop_accepting.cancelled().await;
+            tokio::time::sleep(HASTE).await;
+        };
+        let shaken = tokio::select! {
+            biased;
+            shaken = tls.accept(stream) => shaken,
+            () = self.ends.cut.cancelled() => return,
+            () = leave => return,
+            () = tokio::time::sleep(patience) => {
+                self.terms.metrics.limit_reached(Limit::HandshakeTimeout);
+                return debug!(client.addr = %peer, limit = Limit::HandshakeTimeout.name(), "connection cut");
+            }
+        };
+        match shaken {
+            Ok(stream) => self.connection(stream, ends, seat, answer).await,
+            Err(error) => debug!(client.addr = %peer, error = %error, "no tls handshake"),
         }
     }
 

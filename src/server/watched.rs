@@ -6,7 +6,7 @@ use std::{
     net::SocketAddr,
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
     time::Duration,
 };
 
@@ -91,7 +91,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Watched<S> {
         let _best_effort = match limit {
             Limit::ControlFrames => stream.poll_write(context, &GOAWAY),
             Limit::HeadTimeout if self.reading.is_http1() => stream.poll_write(context, request_timeout().as_bytes()),
-            Limit::BodyIdle | Limit::BodySize | Limit::Connections | Limit::HeadTimeout | Limit::WriteTimeout => return,
+            Limit::BodyIdle
+            | Limit::BodySize
+            | Limit::Connections
+            | Limit::HandshakeTimeout
+            | Limit::HeadTimeout
+            | Limit::WriteTimeout => return,
         };
     }
 
@@ -192,7 +197,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Watched<S> {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(Pin::new(&mut self.stream).poll_shutdown(context))?;
-        Poll::Ready(Ok(()))
+        let this = &mut *self;
+        let shut = Pin::new(&mut this.stream).poll_shutdown(context);
+        // TLS says goodbye, for which a client that takes nothing has no room.
+        if this.flushing.lasts(&shut, this.watch.limits.write_timeout, context) {
+            return Poll::Ready(Err(this.stop(Limit::WriteTimeout, context)));
+        }
+        shut
     }
 }

@@ -26,7 +26,7 @@ use super::{
 use crate::{
     authenticator::Profile,
     authoriser::Standing,
-    config::{AlbArn, ClientId, GroupsSource, KeysUrl, Verification},
+    config::{AlbArn, Authorities, ClientId, GroupsSource, KeysUrl, Verification},
     keys::{AlbKeys, Fetching},
     upstream::assertion::Asserter,
 };
@@ -184,7 +184,7 @@ fn taken_access(jws: &Jws<'_>) -> Result<(AccessPayload, Vec<String>), TokenErro
 
 static ALB: LazyLock<AlbVerifier> = LazyLock::new(|| {
     let expected = verification();
-    let keys = AlbKeys::new(&expected.alb_keys, Fetching::default()).unwrap();
+    let keys = AlbKeys::new(&expected.alb_keys, &expected.authorities, Fetching::default()).unwrap();
     AlbVerifier::new(&expected, Arc::new(keys))
 });
 
@@ -197,6 +197,7 @@ fn verification() -> Verification {
         client_ids: vec![ClientId::parse(CLIENT).unwrap()],
         issuers: vec![ISSUER.to_owned()],
         alb_keys: KeysUrl::parse("http://127.0.0.1:9/").unwrap(),
+        authorities: Authorities::default(),
         groups: GroupsSource::Userinfo { claim: GROUPS.to_owned() },
         leeway: Duration::from_secs(LEEWAY),
     }

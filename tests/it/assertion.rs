@@ -4,26 +4,18 @@ use aws_lc_rs::{rand, signature::Ed25519KeyPair};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use cognito_auth_proxy::dev::{Issuer, Parties, User};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, jwk::JwkSet};
-use p256::pkcs8::{EncodePrivateKey, LineEnding};
 use serde_json::{Value, json};
 
 use crate::support::{
     door::Door,
     draft::{Draft, now},
+    pem::p256_pem,
     proxy::staff,
     upstream::Seen,
 };
 
 const SIGNING_KEY: &str = "COGNITO_AUTH_SIGNING_KEY";
 const ALGORITHM: &str = "COGNITO_AUTH_ASSERTION_ALGORITHM";
-
-/// A new P-256 private key.
-fn p256_pem() -> String {
-    let mut bytes = [0_u8; 32];
-    rand::fill(&mut bytes).unwrap();
-    let key = p256::SecretKey::from_slice(&bytes).unwrap();
-    key.to_pkcs8_pem(LineEnding::LF).unwrap().to_string()
-}
 
 /// What a member of `staff` is said to be.
 async fn admitted(door: &Door) -> Seen {

@@ -28,7 +28,7 @@ use crate::{
         load_balancer::{LoadBalancer, OnUnauthenticated, PREFIX, Parts},
         sample::{self, SampleApp, SampleLinks},
     },
-    server::{Ends, Server, Stage, Terms},
+    server::{Ends, Server, Stage, Terms, Transport},
     telemetry,
 };
 
@@ -150,6 +150,7 @@ async fn serve(options: &Options, environment: &Environment) -> Result<(), NotSe
     let balancer = balancer(stand, options, &development, (&app, &before))?;
     let ends = Ends { stop_accepting: before.end.clone(), cut: before.end.clone() };
     let terms = Terms {
+        transport: Transport::Plain,
         keep_alive_timeout: IDLE_TIMEOUT,
         heads: development.config.limits.heads,
         limits: development.config.limits.connections,

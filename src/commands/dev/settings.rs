@@ -84,11 +84,15 @@ fn local_port(address: &UpstreamAddress) -> Option<u16> {
 
 const UPSTREAM: &str = "upstream.url";
 
-fn ours(parties: &Parties, keys: &KeyEndpoint) -> [(&'static str, String); 15] {
+fn ours(parties: &Parties, keys: &KeyEndpoint) -> [(&'static str, String); 18] {
     [
         // Until they are bound.
         ("server.listen", "127.0.0.1:0".to_owned()),
         ("server.admin_listen", "127.0.0.1:0".to_owned()),
+        // The stand-in speaks plain HTTP to it.
+        ("tls.mode", "off".to_owned()),
+        ("tls.certificate_path", String::new()),
+        ("tls.key_path", String::new()),
         ("alb.arns", parties.signer.clone()),
         ("alb.client_ids", parties.client.clone()),
         ("alb.public_keys_url", keys.alb_url()),

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use http::HeaderName;
 
-use crate::config::{Assertion, AssertionAlgorithm, SigningKeys, ValueError, duration, findings::Findings, raw};
+use crate::config::{
+    Assertion, AssertionAlgorithm, KeySource, SigningKeys, ValueError, duration, findings::Findings, raw,
+};
 
 use super::word;
 
@@ -13,10 +15,11 @@ const SHORTEST_LIFE: Duration = Duration::from_secs(2);
 pub(super) fn section(raw: &raw::Assertion, findings: &mut Findings) -> Option<Assertion> {
     let header = findings.parsed("assertion.header", header(&raw.header));
     let keys = keys(raw, findings);
+    let key_source = findings.file_of("assertion.signing_key").cloned().map_or(KeySource::Fixed, KeySource::File);
     let issuer = findings.parsed("assertion.issuer", word(&raw.issuer));
     let audience = findings.parsed("assertion.audience", word(&raw.audience));
     let ttl = findings.parsed("assertion.ttl", life(&raw.ttl));
-    Some(Assertion { header: header?, keys: keys?, issuer: issuer?, audience: audience?, ttl: ttl? })
+    Some(Assertion { header: header?, keys: keys?, key_source, issuer: issuer?, audience: audience?, ttl: ttl? })
 }
 
 fn keys(raw: &raw::Assertion, findings: &mut Findings) -> Option<SigningKeys> {

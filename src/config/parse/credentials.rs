@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use crate::config::{
-    AlbArn, ClientId, Credentials, GroupsSource, KeySetSource, KeysUrl, UserPoolId, ValueError, Verification, duration,
+    AlbArn, Authorities, ClientId, Credentials, GroupsSource, KeySetSource, KeysUrl, UserPoolId, ValueError,
+    Verification, duration,
     findings::Findings,
     interlock::Surroundings,
     raw::{self, Raw},
@@ -13,7 +14,12 @@ use super::word;
 
 const LONGEST_LEEWAY: Duration = Duration::from_secs(60);
 
-pub(super) fn credentials(raw: &Raw, surroundings: &Surroundings, findings: &mut Findings) -> Option<Credentials> {
+pub(super) fn credentials(
+    raw: &Raw,
+    authorities: Option<Authorities>,
+    surroundings: &Surroundings,
+    findings: &mut Findings,
+) -> Option<Credentials> {
     let leeway = findings.parsed("identity.leeway", leeway(&raw.identity.leeway));
     let pool =
         findings.optional("cognito.user_pool_id", raw.cognito.user_pool_id.as_ref(), UserPoolId::parse).flatten();
@@ -45,6 +51,7 @@ pub(super) fn credentials(raw: &Raw, surroundings: &Surroundings, findings: &mut
         client_ids,
         issuers,
         alb_keys: alb_keys?,
+        authorities: authorities?,
         groups: groups?,
         leeway: leeway?,
     }))

@@ -7,6 +7,7 @@ mod dev;
 mod limits;
 mod navigation;
 mod server;
+mod tls;
 mod tracing;
 
 use std::path::Path;
@@ -29,8 +30,10 @@ pub(super) fn config(
     mut findings: Findings,
 ) -> Result<(Config, PolicyRules), ConfigErrors> {
     let server = server(raw, &mut findings);
+    let tls = tls::tls(&raw.tls, working_directory, &mut findings);
     let upstream = upstream(raw, &mut findings);
-    let credentials = credentials::credentials(raw, surroundings, &mut findings);
+    let authorities = tls::authorities(&raw.outgoing, working_directory, &mut findings);
+    let credentials = credentials::credentials(raw, authorities, surroundings, &mut findings);
     let reserved = server.as_ref().map(|server| &server.reserved_prefix);
     let authoriser =
         authoriser::authoriser(&raw.authoriser, reserved, (surroundings, working_directory), &mut findings);
@@ -49,14 +52,15 @@ pub(super) fn config(
     else {
         return Err(findings.into_errors());
     };
-    let (Some(limits), Some(rejection), Some(logout), Some(dev), Some(logging), Some(tracing)) =
-        (limits, rejection, logout, dev, logging, tracing)
+    let (Some(limits), Some(rejection), Some(logout), Some(dev), Some(logging), Some(tls), Some(tracing)) =
+        (limits, rejection, logout, dev, logging, tls, tracing)
     else {
         return Err(findings.into_errors());
     };
     let (warnings, settings) = findings.finish()?;
     let config = Config {
         server,
+        tls,
         upstream,
         credentials,
         authoriser,

@@ -8,7 +8,8 @@ use std::{
 use ipnet::IpNet;
 
 use crate::config::{
-    AdminListener, Drain, Fault, Origin, PathPrefix, RequestIdSource, Server, TrustedHops, ValueError, duration,
+    AdminListener, Drain, Fault, Origin, PathPrefix, RequestIdSource, Scheme, Server, TrustedHops, ValueError,
+    duration,
     findings::Findings,
     raw::{self, Raw},
 };
@@ -23,6 +24,8 @@ pub(in crate::config) fn server(raw: &Raw, findings: &mut Findings) -> Option<Se
     } else {
         findings.parsed("server.listen", socket_address(&raw.server.listen))
     };
+    // A mode that does not exist is refused with its section.
+    let scheme = if raw.tls.mode == "off" { Scheme::Http } else { Scheme::Https };
     let raw = &raw.server;
     let admin = findings.parsed("server.admin_listen", admin_listener(&raw.admin_listen));
     if let (Some(listen), Some(AdminListener::On(admin))) = (listen, admin)
@@ -39,6 +42,7 @@ pub(in crate::config) fn server(raw: &Raw, findings: &mut Findings) -> Option<Se
     let keep_alive = findings.parsed("server.keep_alive_timeout", duration::parse_positive(&raw.keep_alive_timeout));
     Some(Server {
         listen: listen?,
+        scheme,
         admin: admin?,
         reserved_prefix: reserved_prefix?,
         trusted: trusted?,

@@ -12,8 +12,8 @@ pub use limits::*;
 pub use tracing::*;
 
 use super::{
-    AlbArn, AwsPolicy, ClientId, DomainName, EmailAddress, KeysUrl, Origin, PathPrefix, RedirectUrl, SigningKeys,
-    UpstreamAddress,
+    AlbArn, Authorities, AwsPolicy, ClientId, DomainName, EmailAddress, KeysUrl, Origin, PathPrefix, RedirectUrl,
+    SecretFile, ServerCertificate, SigningKeys, UpstreamAddress,
 };
 
 /// The whole configuration of one process.
@@ -21,6 +21,8 @@ use super::{
 pub struct Config {
     /// Listeners, trusted hops, drain.
     pub server: Server,
+    /// Whether the main listener speaks TLS.
+    pub tls: Tls,
     /// The application behind us.
     pub upstream: Upstream,
     /// What makes a presented token good.
@@ -63,6 +65,8 @@ pub struct Setting {
 pub struct Server {
     /// Where the load balancer connects.
     pub listen: SocketAddr,
+    /// What it speaks there.
+    pub scheme: Scheme,
     /// Where the platform asks for health.
     pub admin: AdminListener,
     /// The path prefix the proxy answers itself, `/.auth`.
@@ -78,6 +82,43 @@ pub struct Server {
     pub keep_alive_timeout: Duration,
     /// Whose `X-Request-Id` counts.
     pub request_id: RequestIdSource,
+}
+
+/// What is spoken on the main listener.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scheme {
+    /// HTTP as it is.
+    Http,
+    /// HTTP in TLS.
+    Https,
+}
+
+/// TLS on the main listener.
+#[derive(Debug, Clone)]
+pub enum Tls {
+    /// None.
+    Off,
+    /// With this certificate at the start.
+    On {
+        /// What clients are shown.
+        certificate: ServerCertificate,
+        /// Whether they may be shown another one later.
+        source: CertificateSource,
+    },
+}
+
+/// Where the certificate comes from.
+#[derive(Debug, Clone)]
+pub enum CertificateSource {
+    /// From two files, which are read again when they change.
+    Files {
+        /// The chain.
+        certificate: SecretFile,
+        /// The private key.
+        key: SecretFile,
+    },
+    /// It was made at start, and stays.
+    SelfSigned,
 }
 
 /// The admin listener.
@@ -190,6 +231,8 @@ pub struct Verification {
     pub issuers: Vec<String>,
     /// `<base>/<kid>` answers the PEM of an ALB key.
     pub alb_keys: KeysUrl,
+    /// Who may vouch for the servers of keys, beside the system's authorities.
+    pub authorities: Authorities,
     /// Where groups come from, and with that whether the access token is verified.
     pub groups: GroupsSource,
     /// Clock skew allowed on `exp`.
@@ -298,14 +341,25 @@ pub enum Combination {
 pub struct Assertion {
     /// The field it travels in.
     pub header: HeaderName,
-    /// What signs it.
+    /// What signs it at the start.
     pub keys: SigningKeys,
+    /// Whether other keys may sign it later.
+    pub key_source: KeySource,
     /// Its `iss`.
     pub issuer: String,
     /// Its `aud`.
     pub audience: String,
     /// Its life. At least 2 s.
     pub ttl: Duration,
+}
+
+/// Where the keys of the assertion come from.
+#[derive(Debug, Clone)]
+pub enum KeySource {
+    /// From a file, which is read again when it changes.
+    File(SecretFile),
+    /// From anywhere else, or made at start: they stay.
+    Fixed,
 }
 
 /// How a refusal looks.

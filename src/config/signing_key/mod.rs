@@ -17,7 +17,7 @@ use aws_lc_rs::{
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use bytes::Bytes;
-use serde_json::{Value, json};
+use serde_json::json;
 use thiserror::Error;
 
 use self::pem::{Block, Form};
@@ -64,6 +64,7 @@ pub struct SigningKeys(Arc<Inner>);
 struct Inner {
     signer: Signer,
     kid: Option<String>,
+    published: Vec<PublicKey>,
     jwks: Bytes,
 }
 
@@ -124,16 +125,17 @@ impl SigningKeys {
             return Err(ValueError { problem: "holds the same key twice", remedy: "give each key once" });
         }
         let kid = published.first().map(|key| key.kid.clone());
-        let jwks = jwks(published);
+        let jwks = PublicKey::set(&published);
         let signer = pairs
             .into_iter()
             .next()
             .ok_or(ValueError { problem: "holds no key", remedy: "give the key that signs first" })?;
-        Ok(Self(Arc::new(Inner { signer, kid, jwks })))
+        Ok(Self(Arc::new(Inner { signer, kid, published, jwks })))
     }
 
     fn shared(key: hmac::Key) -> Self {
-        Self(Arc::new(Inner { signer: Signer::Hs256(Box::new(key)), kid: None, jwks: jwks(Vec::new()) }))
+        let signer = Signer::Hs256(Box::new(key));
+        Self(Arc::new(Inner { signer, kid: None, published: Vec::new(), jwks: PublicKey::set(&[]) }))
     }
 
     /// What the first key signs with.
@@ -159,6 +161,12 @@ impl SigningKeys {
         self.0.jwks.clone()
     }
 
+    /// Each public key by itself, the signing one first. None for HS256.
+    #[must_use]
+    pub fn published(&self) -> &[PublicKey] {
+        &self.0.published
+    }
+
     /// Signs `message` with the first key, in the form RFC 7518 section 3 asks for (ES256: `r` and `s`, 64 bytes).
     pub fn sign(&self, message: &[u8]) -> Result<Vec<u8>, SigningError> {
         match &self.0.signer {
@@ -179,12 +187,26 @@ impl fmt::Debug for SigningKeys {
 }
 
 /// What is published of a key.
-struct PublicKey {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PublicKey {
     kid: String,
-    jwk: Value,
+    /// As JSON.
+    jwk: String,
 }
 
 impl PublicKey {
+    /// Its RFC 7638 thumbprint.
+    #[must_use]
+    pub fn kid(&self) -> &str {
+        &self.kid
+    }
+
+    /// A JWK set (RFC 7517) of `keys`.
+    pub fn set<'a>(keys: impl IntoIterator<Item = &'a Self>) -> Bytes {
+        let keys: Vec<&str> = keys.into_iter().map(|key| key.jwk.as_str()).collect();
+        format!(r#"{{"keys":[{}]}}"#, keys.join(",")).into()
+    }
+
     fn of(signer: &Signer) -> Option<Self> {
         let encode = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
         // RFC 7638: the thumbprint is taken over the required members alone, in this order, without white space. Every
@@ -208,13 +230,8 @@ impl PublicKey {
         let members = jwk.as_object_mut()?;
         members.insert("use".to_owned(), json!("sig"));
         members.insert("kid".to_owned(), json!(kid));
-        Some(Self { kid, jwk })
+        Some(Self { kid, jwk: jwk.to_string() })
     }
-}
-
-fn jwks(keys: Vec<PublicKey>) -> Bytes {
-    let keys: Vec<Value> = keys.into_iter().map(|key| key.jwk).collect();
-    json!({"keys": keys}).to_string().into()
 }
 
 fn shared_secret(text: &Secret) -> Result<hmac::Key, ValueError> {

@@ -10,6 +10,8 @@ use p256::{
     pkcs8::{EncodePrivateKey, EncodePublicKey, LineEnding},
 };
 
+use serde_json::Value;
+
 use super::*;
 
 const ES256: AssertionAlgorithm = AssertionAlgorithm::Es256;

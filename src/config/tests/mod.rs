@@ -7,6 +7,7 @@ mod development;
 mod layers;
 mod reference;
 mod sections;
+mod tls;
 
 use std::fs;
 

@@ -53,7 +53,12 @@ async fn nobody_listening_decides_nothing() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/alb", listener.local_addr().unwrap());
     drop(listener);
-    let keys = AlbKeys::new(&crate::config::KeysUrl::parse(&url).unwrap(), fixture.fetching()).unwrap();
+    let keys = AlbKeys::new(
+        &crate::config::KeysUrl::parse(&url).unwrap(),
+        &crate::config::Authorities::default(),
+        fixture.fetching(),
+    )
+    .unwrap();
     assert!(undecided(keys.key(&genuine(&fixture)).await));
 }
 

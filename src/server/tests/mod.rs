@@ -16,6 +16,7 @@ mod idle;
 const SECOND: Duration = Duration::from_secs(1);
 
 const TERMS: fn() -> Terms = || Terms {
+    transport: Transport::Plain,
     keep_alive_timeout: SECOND * 600,
     heads: HeadLimits { fields: 10, field_size: 1024, fields_size: 4096, target_size: 1024 },
     limits: ConnectionLimits {

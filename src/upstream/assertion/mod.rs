@@ -1,13 +1,15 @@
 //! Our signed statement to the application about who the user is: a short-lived JWT, made only from [`Authorised`].
 
+mod signer;
 #[cfg(test)]
 mod tests;
 
 use std::{
     sync::atomic::{AtomicU64, Ordering},
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
+use arc_swap::ArcSwap;
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use bytes::Bytes;
@@ -15,27 +17,30 @@ use http::{HeaderName, HeaderValue, header::InvalidHeaderValue};
 use serde::Serialize;
 use thiserror::Error;
 
+use signer::Signer;
+
 use crate::{
     authenticator::Profile,
     authoriser::{Authorised, Standing},
-    config::{self, SigningError, SigningKeys},
+    config::{self, AssertionAlgorithm, Secret, SigningError, SigningKeys, ValueError},
     memo::Memo,
 };
+
+/// How long public keys of before stay published at least, whatever the life of a statement: an application may be slow to
+/// look at a request, and clocks differ.
+const LEAST_STAY: Duration = Duration::from_mins(10);
 
 /// Signs statements, and says a statement again while at least half of its life is left.
 #[derive(Debug)]
 pub struct Asserter {
     header: HeaderName,
-    keys: SigningKeys,
+    algorithm: AssertionAlgorithm,
+    signer: ArcSwap<Signer>,
     issuer: String,
     audience: String,
     ttl: Duration,
-    /// The JOSE header, encoded, with its dot.
-    jose: String,
     jti_prefix: String,
     jti_counter: AtomicU64,
-    /// No other signer of this process has this number: a statement that bears it was made with these keys and settings.
-    number: u64,
 }
 
 /// Why there is no statement. The request must not go on without one.
@@ -61,21 +66,17 @@ pub enum AssertionError {
 impl Asserter {
     /// Takes the section of the configuration; draws the random part of this process's statement ids.
     pub fn from_config(section: &config::Assertion) -> Result<Self, AssertionError> {
-        static NEXT: AtomicU64 = AtomicU64::new(0);
-        let jose = Jose { typ: "JWT", alg: section.keys.algorithm().as_str(), kid: section.keys.kid() };
-        let jose = serde_json::to_vec(&jose).map_err(AssertionError::Claims)?;
         let mut random = [0_u8; 12];
         SystemRandom::new().fill(&mut random).map_err(|_| AssertionError::Random)?;
         Ok(Self {
             header: section.header.clone(),
-            keys: section.keys.clone(),
+            algorithm: section.keys.algorithm(),
+            signer: ArcSwap::from_pointee(Signer::new(section.keys.clone())),
             issuer: section.issuer.clone(),
             audience: section.audience.clone(),
             ttl: Duration::from_secs(section.ttl.as_secs()),
-            jose: format!("{}.", URL_SAFE_NO_PAD.encode(jose)),
             jti_prefix: URL_SAFE_NO_PAD.encode(random),
             jti_counter: AtomicU64::new(0),
-            number: NEXT.fetch_add(1, Ordering::Relaxed),
         })
     }
 
@@ -85,10 +86,25 @@ impl Asserter {
         &self.header
     }
 
-    /// The JWK set that verifies it; empty for HS256.
+    /// The JWK set that verifies it, and what was signed lately with keys that sign no more; empty for HS256.
     #[must_use]
     pub fn jwks(&self) -> Bytes {
-        self.keys.jwks()
+        self.signer.load().jwks(Instant::now())
+    }
+
+    /// From now on signs with the keys in `text`, of the same algorithm as before. Public keys that were in force until
+    /// now stay published for as long as a statement may be on its way.
+    ///
+    /// # Errors
+    /// What is wrong with `text`; then everything stays as it is.
+    pub fn rotate(&self, text: &Secret) -> Result<(), ValueError> {
+        self.sign_with(SigningKeys::parse(self.algorithm, text)?, Instant::now());
+        Ok(())
+    }
+
+    fn sign_with(&self, keys: SigningKeys, now: Instant) {
+        let stays = (2 * self.ttl).max(LEAST_STAY);
+        self.signer.rcu(|before| before.succeeded_by(keys.clone(), now, stays));
     }
 
     /// The statement about an admitted user, as a field value marked sensitive. It speaks for `ttl` from when it was
@@ -117,22 +133,23 @@ impl Asserter {
         now: SystemTime,
     ) -> Result<HeaderValue, AssertionError> {
         let since_1970 = now.duration_since(UNIX_EPOCH).map_err(|_| AssertionError::Clock)?;
+        let signer = self.signer.load();
         let again = |signed: &Signed| {
-            (signed.by == self.number && signed.is_fresh(since_1970, self.ttl)).then(|| signed.value.clone())
+            (signed.by == signer.number() && signed.is_fresh(since_1970, self.ttl)).then(|| signed.value.clone())
         };
         if let Some(value) = memo.recall(again) {
             return Ok(value);
         }
         let issued_at = Duration::from_secs(since_1970.as_secs());
-        let value = self.statement(profile, standing, issued_at)?;
-        memo.note(Signed { value: value.clone(), by: self.number, issued_at });
+        let value = self.statement(&signer, Person::of(profile, standing), issued_at)?;
+        memo.note(Signed { value: value.clone(), by: signer.number(), issued_at });
         Ok(value)
     }
 
     fn statement(
         &self,
-        profile: &Profile,
-        standing: Standing,
+        signer: &Signer,
+        person: Person<'_>,
         issued_at: Duration,
     ) -> Result<HeaderValue, AssertionError> {
         let claims = Claims {
@@ -141,14 +158,14 @@ impl Asserter {
             iat: issued_at.as_secs(),
             exp: (issued_at + self.ttl).as_secs(),
             jti: format!("{}.{:x}", self.jti_prefix, self.jti_counter.fetch_add(1, Ordering::Relaxed)),
-            person: Person::of(profile, standing),
+            person,
         };
         let claims = serde_json::to_vec(&claims).map_err(AssertionError::Claims)?;
         // Room for the base64 of claims and signature, 4 characters for 3 bytes.
-        let mut text = String::with_capacity(self.jose.len() + claims.len() * 4 / 3 + 100);
-        text.push_str(&self.jose);
+        let mut text = String::with_capacity(signer.jose().len() + claims.len() * 4 / 3 + 100);
+        text.push_str(signer.jose());
         URL_SAFE_NO_PAD.encode_string(claims, &mut text);
-        let signature = self.keys.sign(text.as_bytes())?;
+        let signature = signer.sign(text.as_bytes())?;
         text.push('.');
         URL_SAFE_NO_PAD.encode_string(signature, &mut text);
         let mut value = HeaderValue::try_from(text)?;
@@ -170,14 +187,6 @@ impl Signed {
     fn is_fresh(&self, now: Duration, ttl: Duration) -> bool {
         now.checked_sub(self.issued_at).is_some_and(|age| age <= ttl / 2)
     }
-}
-
-#[derive(Serialize)]
-struct Jose<'a> {
-    typ: &'static str,
-    alg: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    kid: Option<&'a str>,
 }
 
 #[derive(Serialize)]

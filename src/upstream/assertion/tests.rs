@@ -22,6 +22,7 @@ fn asserter(keys: SigningKeys) -> Asserter {
     Asserter::from_config(&config::Assertion {
         header: HeaderName::from_static("x-auth-user"),
         keys,
+        key_source: config::KeySource::Fixed,
         issuer: "cognito-auth-proxy".to_owned(),
         audience: "upstream".to_owned(),
         ttl: TTL,
@@ -133,10 +134,83 @@ fn another_library_verifies_an_hs256_statement_which_names_no_key() {
 #[test]
 fn the_header_names_the_key() {
     let asserter = es256();
-    assert_eq!(
-        part(&sign(&asserter, ann()), 0),
-        json!({"typ": "JWT", "alg": "ES256", "kid": asserter.keys.kid().unwrap()})
-    );
+    assert_eq!(part(&sign(&asserter, ann()), 0), json!({"typ": "JWT", "alg": "ES256", "kid": kids(&asserter)[0]}));
+}
+
+fn kids(asserter: &Asserter) -> Vec<String> {
+    kids_at(asserter, Instant::now())
+}
+
+/// Of the keys that are published then.
+fn kids_at(asserter: &Asserter, now: Instant) -> Vec<String> {
+    let jwks: Value = serde_json::from_slice(&asserter.signer.load().jwks(now)).unwrap();
+    jwks["keys"].as_array().unwrap().iter().map(|key| key["kid"].as_str().unwrap().to_owned()).collect()
+}
+
+fn made() -> SigningKeys {
+    SigningKeys::generate(AssertionAlgorithm::Es256).unwrap()
+}
+
+#[test]
+fn after_a_rotation_the_new_key_signs_at_once_and_the_old_one_is_still_published() {
+    let (asserter, memo) = (es256(), Memo::default());
+    let sign = || asserter.sign_for(&ann(), Standing::Member, &memo, SystemTime::now()).unwrap();
+    let before = sign();
+    asserter.sign_with(made(), Instant::now());
+    let after = sign();
+    assert_ne!(part(&before, 0)["kid"], part(&after, 0)["kid"], "what is remembered is not said again");
+    assert_eq!(kids(&asserter), [&after, &before].map(|value| part(value, 0)["kid"].as_str().unwrap().to_owned()));
+    for value in [before, after] {
+        assert_eq!(verified(&asserter, &value, Algorithm::ES256)["sub"], "sub-1");
+    }
+}
+
+#[test]
+fn a_key_of_before_is_published_for_twice_the_life_of_a_statement_and_ten_minutes_at_least() {
+    let (now, minutes) = (Instant::now(), |minutes: u64| Duration::from_secs(60 * minutes));
+    for (ttl, stay) in [(TTL, minutes(10)), (minutes(20), minutes(40))] {
+        let asserter = Asserter { ttl, ..es256() };
+        asserter.sign_with(made(), now);
+        let published = |after: Duration| kids_at(&asserter, now + after).len();
+        assert_eq!([published(stay - Duration::from_secs(1)), published(stay)], [2, 1]);
+    }
+}
+
+#[test]
+fn rotations_follow_each_other_and_a_key_that_comes_back_is_published_once() {
+    let (asserter, now) = (es256(), Instant::now());
+    let (first, second) = (asserter.signer.load().jwks(now), made());
+    asserter.sign_with(second.clone(), now);
+    asserter.sign_with(made(), now + LEAST_STAY / 2);
+    assert_eq!(kids_at(&asserter, now + LEAST_STAY / 2).len(), 3);
+    assert_eq!(kids_at(&asserter, now + LEAST_STAY).len(), 2, "{first:?} has had its time");
+    asserter.sign_with(second.clone(), now + LEAST_STAY);
+    let kids = kids_at(&asserter, now + LEAST_STAY);
+    assert_eq!((kids.len(), kids.first().map(String::as_str)), (2, second.kid()));
+}
+
+#[test]
+fn a_rotation_keeps_the_algorithm_and_what_is_broken_changes_nothing() {
+    let asserter = es256();
+    let before = sign(&asserter, ann());
+    for text in ["", SECRET, "-----BEGIN PRIVATE KEY-----", include_str!("../../../tests/it/main.rs")] {
+        asserter.rotate(&Secret::from_text(text.to_owned())).unwrap_err();
+    }
+    assert_eq!(part(&sign(&asserter, ann()), 0), part(&before, 0));
+}
+
+#[test]
+fn a_shared_secret_is_replaced_at_once_and_the_old_one_never_published() {
+    let asserter =
+        asserter(SigningKeys::parse(AssertionAlgorithm::Hs256, &Secret::from_text(SECRET.to_owned())).unwrap());
+    let other = SECRET.repeat(2);
+    asserter.rotate(&Secret::from_text(other.clone())).unwrap();
+    let value = sign(&asserter, ann());
+    let by = |secret: &str| {
+        let key = DecodingKey::from_secret(secret.as_bytes());
+        decode::<Value>(value.to_str().unwrap(), &key, &validation(Algorithm::HS256)).is_ok()
+    };
+    assert_eq!((by(&other), by(SECRET), asserter.jwks().as_ref()), (true, false, br#"{"keys":[]}"#.as_slice()));
 }
 
 #[test]

@@ -1,13 +1,15 @@
 //! `healthcheck`: asks the running proxy whether it is healthy. For images without a shell.
 
+mod unverified;
+
 use std::{
-    io::{self, Read as _, Write as _},
+    io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream},
     time::Duration,
 };
 
 use super::{ExitStatus, complain};
-use crate::config::{AdminListener, Config, Environment, Flags};
+use crate::config::{AdminListener, Config, Environment, Flags, Scheme};
 
 /// Below the shortest time-out a container platform gives a health check (2 s).
 const PATIENCE: Duration = Duration::from_millis(1500);
@@ -23,11 +25,11 @@ pub fn execute(flags: &Flags, environment: &Environment) -> ExitStatus {
             return ExitStatus::Failed;
         }
     };
-    let (address, path) = match server.admin {
-        AdminListener::On(address) => (address, "/health".to_owned()),
-        AdminListener::Off => (server.listen, format!("{}/health", server.reserved_prefix.as_str())),
+    let (address, path, scheme) = match server.admin {
+        AdminListener::On(address) => (address, "/health".to_owned(), Scheme::Http),
+        AdminListener::Off => (server.listen, format!("{}/health", server.reserved_prefix.as_str()), server.scheme),
     };
-    match ask(reachable(address), &path) {
+    match ask(reachable(address), &path, scheme) {
         Ok(status) if status.starts_with("HTTP/1.1 200") => ExitStatus::Fine,
         Ok(status) => {
             complain(format_args!("unhealthy: {address}{path} answered {status}"));
@@ -41,10 +43,17 @@ pub fn execute(flags: &Flags, environment: &Environment) -> ExitStatus {
 }
 
 /// The status line of the answer.
-fn ask(address: SocketAddr, path: &str) -> io::Result<String> {
-    let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
+fn ask(address: SocketAddr, path: &str, scheme: Scheme) -> io::Result<String> {
+    let stream = TcpStream::connect_timeout(&address, PATIENCE)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
+    match scheme {
+        Scheme::Http => status_line(stream, address, path),
+        Scheme::Https => status_line(unverified::over(stream, address)?, address, path),
+    }
+}
+
+fn status_line(mut stream: impl io::Read + io::Write, address: SocketAddr, path: &str) -> io::Result<String> {
     write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
     let mut head = [0_u8; 64];
     let length = stream.read(&mut head)?;

@@ -1,0 +1,147 @@
+//! Files that are read again while the process runs: keys and certificates. They are taken when they have settled, or at
+//! once where somebody wishes it; what is wrong with them never takes the place of what is in force.
+//!
+//! They are read every second and compared by content, for the reasons that the policy file is (`authoriser/reload`).
+//! Of a content only its hash is kept: it may be a private key.
+
+#[cfg(test)]
+mod tests;
+
+use std::{error::Error, io, path::PathBuf, time::Duration};
+
+use aws_lc_rs::digest::{Context, Digest, SHA256};
+use tokio::{
+    task::spawn_blocking,
+    time::{MissedTickBehavior, interval},
+};
+use tracing::{error, info};
+
+use crate::{
+    config::{Secret, SecretFile, ValueError},
+    metrics::{Metrics, ReloadOutcome, Reloaded},
+    reload::Wishes,
+};
+
+/// Two reads must agree, so a change is in force after at most two of these and the time to read.
+const PERIOD: Duration = Duration::from_secs(1);
+
+/// Files whose texts are in force together, as a certificate and its key are.
+#[derive(Debug)]
+pub struct Followed {
+    paths: Vec<PathBuf>,
+    judged: Glimpse,
+    verdict: ReloadOutcome,
+    unsettled: Option<Glimpse>,
+}
+
+/// What one look at the files gave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Glimpse {
+    Content([u8; 32]),
+    Unreadable(io::ErrorKind),
+}
+
+/// Why there was a look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Occasion {
+    /// It was time.
+    Time,
+    /// Somebody says that the files are as they should be.
+    Wish,
+}
+
+impl Followed {
+    /// Files that were read already, and whose texts are in force.
+    #[must_use]
+    pub fn new(files: impl IntoIterator<Item = SecretFile>) -> Self {
+        let (paths, in_force): (Vec<PathBuf>, Vec<Secret>) =
+            files.into_iter().map(|SecretFile { path, text }| (path, text)).unzip();
+        Self { paths, judged: Glimpse::Content(hash(&in_force)), verdict: ReloadOutcome::Applied, unsettled: None }
+    }
+
+    /// Gives every new content to `take`, for ever, and says in log and `metrics` what came of it. Dropping it ends it.
+    ///
+    /// Files caught while they are rewritten are not judged: only what was read twice in a row is, or what is there when
+    /// `wishes` has one.
+    pub async fn follow(
+        mut self,
+        mut wishes: Wishes,
+        (what, metrics): (Reloaded, &Metrics),
+        take: impl Fn(&[Secret]) -> Result<(), ValueError>,
+    ) {
+        let shown = self.paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ");
+        let mut ticks = interval(PERIOD);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            let occasion = tokio::select! {
+                biased;
+                () = wishes.next() => Occasion::Wish,
+                _ = ticks.tick() => Occasion::Time,
+            };
+            let paths = self.paths.clone();
+            let texts = spawn_blocking(move || paths.iter().map(|path| Secret::read(path)).collect()).await;
+            let texts: io::Result<Vec<Secret>> = texts.unwrap_or_else(|ended| Err(io::Error::other(ended)));
+            if !self.is_news(glimpse(&texts), occasion) {
+                continue;
+            }
+            let taken: Result<(), Box<dyn Error>> = match texts {
+                Ok(texts) => take(&texts).map_err(Into::into),
+                Err(error) => Err(error.into()),
+            };
+            self.verdict = match taken {
+                Ok(()) => {
+                    info!(what = what.name(), path = shown, "read again and taken");
+                    ReloadOutcome::Applied
+                }
+                Err(problem) => {
+                    let problem = &*problem;
+                    error!(
+                        what = what.name(),
+                        path = shown,
+                        error = problem,
+                        "not taken, the last good ones stay in force"
+                    );
+                    ReloadOutcome::Refused
+                }
+            };
+            metrics.reloaded(what, self.verdict);
+        }
+    }
+
+    /// Whether there is something to judge: seen twice in a row or vouched for, and not what was judged last. What was
+    /// refused is refused again for whoever asks again.
+    fn is_news(&mut self, glimpse: Glimpse, occasion: Occasion) -> bool {
+        let before = self.unsettled.take();
+        let is_new = self.judged != glimpse;
+        let is_settled = match occasion {
+            Occasion::Time => is_new && before == Some(glimpse),
+            Occasion::Wish => is_new || self.verdict == ReloadOutcome::Refused,
+        };
+        if is_settled {
+            self.judged = glimpse;
+        } else if is_new {
+            self.unsettled = Some(glimpse);
+        }
+        is_settled
+    }
+}
+
+fn glimpse(texts: &io::Result<Vec<Secret>>) -> Glimpse {
+    match texts {
+        Ok(texts) => Glimpse::Content(hash(texts)),
+        Err(error) => Glimpse::Unreadable(error.kind()),
+    }
+}
+
+/// With each text's length, so that what moves from one file to the next is a change.
+fn hash(texts: &[Secret]) -> [u8; 32] {
+    let mut context = Context::new(&SHA256);
+    for text in texts {
+        context.update(&text.expose().len().to_be_bytes());
+        context.update(text.expose().as_bytes());
+    }
+    let digest: Digest = context.finish();
+    let mut hash = [0; 32];
+    hash.copy_from_slice(digest.as_ref());
+    hash
+}
