@@ -6,6 +6,7 @@ import logging
 import os
 import pathlib
 import subprocess
+import urllib.request
 
 import boto3
 import yaml
@@ -49,8 +50,11 @@ def stand_in():
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
+    url = f"http://{host}:{port}"
+    # What was made at one before this in the same process is still there.
+    urllib.request.urlopen(urllib.request.Request(f"{url}/moto-api/reset", method="POST"), timeout=10).close()
     try:
-        yield Aws(f"http://{host}:{port}")
+        yield Aws(url)
     finally:
         server.stop()
 

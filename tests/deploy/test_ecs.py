@@ -7,7 +7,7 @@ from aws import ACCOUNT, REGION, ROOT, check, signing_key, stand_in, task_defini
 from taskdef import faults
 
 # Settings that this file may use before the code has them. Names leave this set when config/default.toml gets them.
-AWAITED = {"COGNITO_AUTH_SECRET_NAME"}
+AWAITED = set()
 SETTINGS = (ROOT / "config/default.toml").read_text()
 
 

@@ -11,8 +11,9 @@ import textwrap
 
 import pytest
 from aws import ROOT
-from test_cloudformation import made, resources, stack  # noqa: F401 (fixtures)
+from test_cloudformation import resources, stack  # noqa: F401 (fixtures)
 from test_ecs import AWAITED
+from test_stack import made  # noqa: F401 (fixture)
 
 SETTING = re.compile(r"COGNITO_AUTH_[A-Z][A-Z_]*[A-Z]")
 SAID = sorted(
@@ -73,7 +74,7 @@ def test_links_lead_somewhere(path):
 
 
 # What a stand-in cannot do: Docker, and a deployment with parts that moto's CloudFormation does not know. The stack that the
-# later steps ask for is there already (test_cloudformation.py), and the deployment's parameters are compared with the template's.
+# later steps ask for is there already (test_stack.py), and the deployment's parameters are compared with the template's.
 SHIMS = """
 docker() {{
   if [ "$1" = login ]; then cat >/dev/null; fi

@@ -50,7 +50,7 @@ def test_little_is_left_of_what_it_could_do():
 
 
 def test_it_may_raise_its_limit_of_open_files(service):
-    """As it does at the start (docs/limits.md): a filter that leaves this out ends it."""
+    """As it does at the start (docs/limits.md): a filter that leaves this out refuses it."""
     allowed = analyze("syscall-filter", "@system-service").stdout
     groups = re.findall(r"^ +(@[\w-]+)$", allowed, re.MULTILINE)
     named = allowed + "".join(analyze("syscall-filter", group).stdout for group in groups)
