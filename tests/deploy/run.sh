@@ -22,7 +22,8 @@ wanted=$(cat "$here"/requirements*.txt "$here/constraints.txt" | sha256sum)
 if [ "$(cat "$venv/installed" 2>/dev/null)" != "$wanted" ]; then
   rm -rf "$venv"
   python3 -m venv "$venv"
-  "$venv/bin/pip" install --quiet --disable-pip-version-check --requirement "$here/requirements.txt" --requirement "$here/requirements-ecs.txt"
+  lists=("$here"/requirements*.txt)
+  "$venv/bin/pip" install --quiet --disable-pip-version-check --constraint "$here/constraints.txt" "${lists[@]/#/--requirement=}"
   printf '%s\n' "$wanted" >"$venv/installed"
 fi
 
