@@ -162,7 +162,7 @@ async fn a_policy_that_changes_and_the_stream_it_ends_are_told() {
     app.send("HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n").await;
     client.head().await;
     std::fs::write(&file, r#"{"allowed_groups": }"#).unwrap();
-    let refused = audit_line(&mut serving.process, "policy file not taken, the last good policy stays in force").await;
+    let refused = audit_line(&mut serving.process, "policy not taken, the last good policy stays in force").await;
     assert_eq!(refused["level"], "ERROR");
     std::fs::write(&file, r#"{"allowed_groups": ["others"]}"#).unwrap();
     audit_line(&mut serving.process, "policy applied").await;
