@@ -64,8 +64,8 @@ closed_set! {
     }
 }
 
-/// What is noted of one request while it goes its way; dropping it writes the line and
-/// counts the request.
+/// What is noted of one request while it goes its way; dropping it counts the request and
+/// writes the line.
 pub struct Record {
     policy: AccessPolicy,
     request_id: HeaderValue,
