@@ -62,8 +62,8 @@ impl AccessPolicy {
     }
 }
 
-/// What is noted of one request while it goes its way; dropping it writes the line and
-/// counts the request.
+/// What is noted of one request while it goes its way; dropping it counts the request and
+/// writes the line.
 pub struct Record {
     policy: AccessPolicy,
     request_id: HeaderValue,
