@@ -15,6 +15,7 @@ use crate::{
     config::{self, AdminListener, Config, Credentials, Drain, Limits},
     endpoints::{Endpoints, Logout, Relogins},
     gateway::Gateway,
+    hints::Hints,
     ingress::{Hygiene, RequestIds, Routes, Uploads},
     metrics::Metrics,
     readiness::Readiness,
@@ -293,6 +294,7 @@ fn gateway(
         refusals: Refusals::from_config(&config.rejection, &config.server.allowed_origins, logout_path),
         request_ids: RequestIds::start(config.server.request_id).map_err(|_| StartError::Randomness)?,
         access: AccessPolicy::from_config(&config.logging),
+        hints: Hints::from_config(&config.credentials, config.limits.heads),
     };
     Ok((gateway, endpoints))
 }

@@ -43,6 +43,7 @@ mod alarm;
 pub mod app;
 pub mod commands;
 pub mod config;
+pub mod hints;
 pub mod memo;
 pub mod metrics;
 pub mod reload;

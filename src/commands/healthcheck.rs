@@ -41,7 +41,7 @@ pub fn execute(flags: &Flags, environment: &Environment) -> ExitStatus {
 }
 
 /// The status line of the answer.
-fn ask(address: SocketAddr, path: &str) -> io::Result<String> {
+pub(super) fn ask(address: SocketAddr, path: &str) -> io::Result<String> {
     let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
@@ -53,7 +53,7 @@ fn ask(address: SocketAddr, path: &str) -> io::Result<String> {
 }
 
 /// A listener on all addresses is asked on the loopback one.
-const fn reachable(address: SocketAddr) -> SocketAddr {
+pub(super) const fn reachable(address: SocketAddr) -> SocketAddr {
     if !address.ip().is_unspecified() {
         return address;
     }

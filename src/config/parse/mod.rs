@@ -10,6 +10,7 @@ mod server;
 
 use std::path::Path;
 
+pub(super) use credentials::credentials;
 pub(super) use dev::mock_user;
 pub(super) use server::server;
 
@@ -29,7 +30,7 @@ pub(super) fn config(
 ) -> Result<(Config, PolicyRules), ConfigErrors> {
     let server = server(raw, &mut findings);
     let upstream = upstream(raw, &mut findings);
-    let credentials = credentials::credentials(raw, surroundings, &mut findings);
+    let credentials = credentials(raw, surroundings, &mut findings);
     let reserved = server.as_ref().map(|server| &server.reserved_prefix);
     let authoriser = authoriser::authoriser(&raw.authoriser, reserved, working_directory, &mut findings);
     let limits = limits::limits(raw, upstream.as_ref().map(|upstream| upstream.preset), &mut findings);
@@ -69,7 +70,7 @@ pub(super) fn config(
     Ok((config, rules))
 }
 
-fn upstream(raw: &Raw, findings: &mut Findings) -> Option<Upstream> {
+pub(super) fn upstream(raw: &Raw, findings: &mut Findings) -> Option<Upstream> {
     let alb_headers = match (raw.upstream.pass_alb_headers, raw.identity.groups_source.as_str()) {
         (false, _) => AlbHeaders::Drop,
         (true, "cognito-access-token") => AlbHeaders::PassVerified,
