@@ -77,7 +77,7 @@ const DOCTOR_HELP: &str = "One line for each check: `ok`, `warn` or `fail`, what
 the same container or task, with the same settings. It connects to the key endpoints, the application and the proxy's own
 ports, and changes nothing.
 
-The token file is text as a log or a debugging page shows it: lines `x-amzn-oidc-data: …`, a JSON object of header names and
+The token file is text as a log or a debugging page shows it: lines `x-amzn-oidc-data: ...`, a JSON object of header names and
 values, or one bare token. Tokens are never printed, and an e-mail address only in part.
 
 Exit codes: 0 where no check failed, warnings or not; 1 where one did; 64 for a bad configuration (what can be checked

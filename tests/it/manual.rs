@@ -78,7 +78,7 @@ async fn bash_completes_commands_and_options() {
     let completed = |words: &str| {
         let script = format!(
             "source {}; COMP_WORDS=({words}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); \
-             _cognito-auth-proxy cognito-auth-proxy \"${{COMP_WORDS[-1]}}\" \"${{COMP_WORDS[-2]}}\"; echo \"${{COMPREPLY[@]}}\"",
+             _cognito__auth__proxy cognito-auth-proxy \"${{COMP_WORDS[-1]}}\" \"${{COMP_WORDS[-2]}}\"; echo \"${{COMPREPLY[@]}}\"",
             file.display()
         );
         let output = Command::new("bash").args(["--norc", "-c", &script]).output().unwrap();

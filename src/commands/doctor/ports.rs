@@ -34,7 +34,10 @@ fn port(key: &'static str, address: SocketAddr, health: &str) -> Finding {
         );
     }
     if ask(reachable(address), health).is_ok_and(|status| status.starts_with("HTTP/1.1 200")) {
-        return Finding::ok(key, format!("a proxy runs at {address} already, and is healthy"));
+        return Finding::ok(
+            key,
+            format!("{address} is taken by what answers as a healthy proxy does, this one if it runs"),
+        );
     }
     Finding::fail(
         key,

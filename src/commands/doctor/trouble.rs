@@ -43,11 +43,11 @@ impl Trouble {
             if error.to_string().contains("dns error") {
                 return Self::Name;
             }
-            if let Some(error) = error.downcast_ref::<io::Error>() {
-                if error.get_ref().is_some_and(|inner| inner.is::<tokio_rustls::rustls::Error>()) {
+            if let Some(error) = error.downcast_ref::<io::Error>().map(innermost) {
+                let kind = error.kind();
+                if is_of_tls(error) {
                     return Self::Tls;
                 }
-                let kind = error.kind();
                 if kind == io::ErrorKind::ConnectionRefused {
                     return Self::Refused;
                 }
@@ -96,4 +96,18 @@ impl Trouble {
             Self::Other => "try it with curl -v from the same place",
         }
     }
+}
+
+/// Connectors wrap one system error in another, which `source` passes over.
+fn innermost(mut error: &io::Error) -> &io::Error {
+    while let Some(inner) = error.get_ref().and_then(|inner| inner.downcast_ref::<io::Error>()) {
+        error = inner;
+    }
+    error
+}
+
+/// Rustls says no, or the other side hangs up in the middle of the handshake.
+fn is_of_tls(error: &io::Error) -> bool {
+    error.get_ref().is_some_and(|inner| inner.is::<tokio_rustls::rustls::Error>())
+        || error.kind() == io::ErrorKind::UnexpectedEof && error.to_string().contains("tls")
 }
