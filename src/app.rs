@@ -21,6 +21,7 @@ use crate::{
     config::{self, AdminListener, Config, Credentials, Drain, Emf, Limits},
     endpoints::{Endpoints, Logout, Relogins},
     gateway::Gateway,
+    hints::Hints,
     ingress::{Hygiene, RequestIds, Routes, Uploads},
     keys::Fetching,
     metrics::{Metrics, emf::Reporting},
@@ -330,6 +331,7 @@ fn gateway(
         refusals: Refusals::from_config(&config.rejection, &config.server.allowed_origins, logout_path),
         request_ids: RequestIds::start(config.server.request_id).map_err(|_| StartError::Randomness)?,
         access: AccessPolicy::from_config(&config.logging, Arc::clone(metrics)),
+        hints: Hints::from_config(&config.credentials, config.limits.heads),
         // Last: whatever fails before leaves no exporter behind.
         spans: Spans::start(
             &config.tracing.export,

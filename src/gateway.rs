@@ -10,6 +10,7 @@ use crate::{
     authenticator::{AuthenticationError, Authenticator, Credential, Identity},
     authoriser::{Authorised, LiveAuthoriser, Permit},
     endpoints::{Endpoints, Logout, Relogins, for_method},
+    hints::Hints,
     ingress::{
         Arrival, Connection, Endpoint, Hygiene, Inbound, Progress, REQUEST_ID, Received, RequestBody, RequestIds, Room,
         Route, Routes, Site, Uploads,
@@ -37,6 +38,7 @@ pub struct Gateway {
     pub(crate) request_ids: RequestIds,
     pub(crate) access: AccessPolicy,
     pub(crate) spans: Spans,
+    pub(crate) hints: Hints,
 }
 
 impl Gateway {
@@ -63,6 +65,7 @@ impl Gateway {
             };
             let mut response = answered.unwrap_or_else(|rejection| {
                 record.refused(&rejection);
+                gateway.hints.hear(&rejection);
                 for_method(&method, gateway.refusals.answer(&rejection, &petitioner)).map(Content::Own)
             });
             response.headers_mut().insert(&REQUEST_ID, request_id);

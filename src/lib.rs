@@ -45,6 +45,7 @@ mod cause;
 pub mod commands;
 pub mod config;
 pub mod followed;
+pub mod hints;
 pub mod memo;
 pub mod metrics;
 pub mod reload;

@@ -1,9 +1,8 @@
 //! `check`: reads all that a start would read, and prints what is wrong, or every effective setting with its layer and then
 //! every warning.
 
-use super::{ExitStatus, complain, failed, refused, say};
+use super::{ExitStatus, blocking, complain, failed, policy, refused, say};
 use crate::{
-    authoriser,
     cause::told,
     config::{AwsPolicy, Config, Environment, Flags, PolicySource},
 };
@@ -19,7 +18,7 @@ pub fn execute(flags: &Flags, environment: &Environment) -> ExitStatus {
         Err(errors) => return refused(&errors),
     };
     let status = match &config.authoriser.policy {
-        PolicySource::Aws(policy) => ask_aws(policy, &config),
+        PolicySource::Aws(kept) => ask_aws(kept, &config),
         // Judged with the configuration.
         PolicySource::File(_) | PolicySource::Inline(_) => ExitStatus::Fine,
     };
@@ -30,15 +29,12 @@ pub fn execute(flags: &Flags, environment: &Environment) -> ExitStatus {
 }
 
 /// Reads a policy that is kept at AWS, as often as a start would.
-fn ask_aws(policy: &AwsPolicy, config: &Config) -> ExitStatus {
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => return failed(&error),
-    };
-    match runtime.block_on(authoriser::initial(&config.authoriser)) {
-        Ok(_) => ExitStatus::Fine,
-        Err(error) => {
-            let key = policy.store().key();
+fn ask_aws(kept: &AwsPolicy, config: &Config) -> ExitStatus {
+    match blocking(policy::load(config)) {
+        Err(error) => failed(&error),
+        Ok(Ok(_)) => ExitStatus::Fine,
+        Ok(Err(error)) => {
+            let key = kept.store().key();
             let setting = config.settings.iter().find(|setting| setting.key == key);
             let layer = setting.map_or("default", |setting| &setting.layer);
             complain(format_args!("{key} ({layer}): {}", told(&error)));

@@ -1,17 +1,26 @@
 //! The commands of the binary. Each returns the exit code of the process.
 
+pub mod arguments;
 pub mod check;
 pub mod dev;
+pub mod doctor;
+pub mod explain;
 pub mod healthcheck;
+pub mod manual;
 mod open_files;
+mod policy;
 pub mod run;
 mod signals;
 
-use std::error::Error;
+use std::{error::Error, io};
 
 use tracing::error;
 
-use crate::{cause::told, config::ConfigErrors};
+use self::arguments::Command;
+use crate::{
+    cause::told,
+    config::{ConfigErrors, Environment},
+};
 
 /// How a command ended, as the operating system sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,16 +43,36 @@ impl From<ExitStatus> for std::process::ExitCode {
     }
 }
 
+/// Does what the command line says.
+#[must_use]
+pub fn execute(command: Command, environment: &Environment) -> ExitStatus {
+    match command {
+        Command::Run(settings) => run::execute(&settings.into_flags(), environment),
+        Command::Dev(arguments) => dev::execute(&arguments.into_options(), environment),
+        Command::Check(settings) => check::execute(&settings.into_flags(), environment),
+        Command::Explain(arguments) => explain::execute(&arguments.into_question(), environment),
+        Command::Healthcheck(settings) => healthcheck::execute(&settings.into_flags(), environment),
+        Command::Doctor(arguments) => doctor::execute(&arguments.into_options(), environment),
+        Command::Completions { shell } => manual::completions(shell),
+        Command::Man { command } => manual::page(command.as_deref()),
+    }
+}
+
+/// Runs what waits, in a command that serves nobody.
+fn blocking<T>(work: impl Future<Output = T>) -> io::Result<T> {
+    Ok(tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work))
+}
+
 /// Writes to standard error; a closed one is nobody's loss.
 pub fn complain(text: impl std::fmt::Display) {
     use std::io::Write as _;
-    let _closed = writeln!(std::io::stderr(), "{text}");
+    let _closed = writeln!(io::stderr(), "{text}");
 }
 
 /// Writes to standard output; a closed one is nobody's loss.
 pub fn say(text: impl std::fmt::Display) {
     use std::io::Write as _;
-    let _closed = writeln!(std::io::stdout(), "{text}");
+    let _closed = writeln!(io::stdout(), "{text}");
 }
 
 /// Prints every problem of a configuration.

@@ -21,6 +21,11 @@ pub(super) fn raise() -> Option<u64> {
     allowed
 }
 
+/// How many files this process may have open once it has asked for more; `None` is any number.
+pub(super) fn allowed() -> Option<u64> {
+    getrlimit(Resource::Nofile).maximum
+}
+
 /// How many of `connections` fit in what is allowed; warns where that is fewer. Clients who are let in and then find
 /// nothing left for the connection to the application would be told 502, and so would those who are served already.
 pub(super) fn fitting(allowed: Option<u64>, connections: usize) -> usize {

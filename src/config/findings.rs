@@ -157,6 +157,11 @@ impl Findings {
         Ok((self.warnings, settings))
     }
 
+    /// The warnings alone, where there are problems too.
+    pub(super) fn into_warnings(self) -> Vec<String> {
+        self.warnings
+    }
+
     /// Every problem.
     pub(super) fn into_errors(self) -> ConfigErrors {
         ConfigErrors::new(self.problems)

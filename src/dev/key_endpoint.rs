@@ -4,6 +4,7 @@ use std::{
     io,
     net::{Ipv4Addr, SocketAddr},
     sync::{Arc, Mutex, PoisonError},
+    time::{Duration, SystemTime},
 };
 
 use aws_lc_rs::{
@@ -12,7 +13,10 @@ use aws_lc_rs::{
 };
 use base64::{Engine, prelude::BASE64_STANDARD};
 use bytes::Bytes;
-use http::{Request, Response, StatusCode, header::LOCATION};
+use http::{
+    HeaderValue, Request, Response, StatusCode,
+    header::{DATE, LOCATION},
+};
 use http_body_util::Full;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
@@ -36,6 +40,8 @@ pub enum Fault {
     Status(StatusCode),
     /// Requests wait until the fault is another one.
     Held,
+    /// The right answer with a `Date` of so long ago.
+    Late(Duration),
     /// 200 with a page of HTML.
     Html,
     /// 200 with a key of another curve, or a set of keys of another kind.
@@ -159,6 +165,7 @@ impl State {
             Fault::WrongKind => response(StatusCode::OK, self.p384.clone()),
             Fault::Redirect if request.uri().path() == path => redirect(&format!("{path}/moved")),
             Fault::Twice => self.key(&path).map_or_else(not_found, |key| response(StatusCode::OK, key.repeat(2))),
+            Fault::Late(by) => dated(by, self.key(&path).map_or_else(not_found, |key| response(StatusCode::OK, key))),
             Fault::None | Fault::Held | Fault::Redirect => {
                 self.key(&path).map_or_else(not_found, |key| response(StatusCode::OK, key))
             }
@@ -195,6 +202,14 @@ fn redirect(location: &str) -> Response<Full<Bytes>> {
         redirect.headers_mut().insert(LOCATION, location);
     }
     redirect
+}
+
+fn dated(ago: Duration, mut response: Response<Full<Bytes>>) -> Response<Full<Bytes>> {
+    let date = httpdate::fmt_http_date(SystemTime::now() - ago);
+    if let Ok(date) = HeaderValue::try_from(date) {
+        response.headers_mut().insert(DATE, date);
+    }
+    response
 }
 
 fn p384_pem() -> Result<String, SignerError> {

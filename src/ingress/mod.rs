@@ -57,6 +57,8 @@ pub enum Malformed {
     FieldTooLong {
         /// Its name.
         name: HeaderName,
+        /// The length of its name or value, whichever is longer, in bytes.
+        size: usize,
     },
     /// More than `limits.max_fields` or `limits.max_fields_size`.
     #[error("the fields are too many or too long together")]
@@ -226,8 +228,9 @@ fn check_size(target: &Uri, fields: &HeaderMap, limits: HeadLimits) -> Result<()
     }
     let mut total = 0;
     for (name, value) in fields {
-        if name.as_str().len().max(value.len()) > limits.field_size {
-            return Err(Malformed::FieldTooLong { name: name.clone() });
+        let size = name.as_str().len().max(value.len());
+        if size > limits.field_size {
+            return Err(Malformed::FieldTooLong { name: name.clone(), size });
         }
         total += name.as_str().len() + value.len();
     }
@@ -235,7 +238,7 @@ fn check_size(target: &Uri, fields: &HeaderMap, limits: HeadLimits) -> Result<()
 }
 
 /// Path and query alone, as the application expects them.
-fn origin_form(method: &Method, uri: &Uri) -> Result<Uri, Malformed> {
+pub(crate) fn origin_form(method: &Method, uri: &Uri) -> Result<Uri, Malformed> {
     if matches!(*method, Method::CONNECT | Method::TRACE) {
         return Err(Malformed::UnsupportedMethod);
     }

@@ -14,7 +14,7 @@ fn sized(target: &str, fields: &[(&'static str, &'static str)]) -> Result<(), Ma
 
 #[test]
 fn every_limit_of_a_head_is_met_and_not_passed() {
-    let too_long = |name: &'static str| Err(Malformed::FieldTooLong { name: HeaderName::from_static(name) });
+    let too_long = |name: &'static str| Err(Malformed::FieldTooLong { name: HeaderName::from_static(name), size: 5 });
     for (target, fields, expected) in [
         ("/ab", &[][..], Ok(())),
         ("/abc", &[], Err(Malformed::TargetTooLong)),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use http::StatusCode;
-use reqwest::{Certificate, Client, redirect};
+use reqwest::{Certificate, Client, Response, redirect};
 use thiserror::Error;
 
 use crate::config::{Authorities, KeysUrl};
@@ -66,7 +66,7 @@ impl Fetcher {
 
     /// The body at `url`, at most `limit` bytes of it.
     pub(super) async fn get(&self, url: &str, limit: usize) -> Result<Vec<u8>, FetchError> {
-        let mut response = self.0.get(url).send().await.map_err(transport)?;
+        let mut response = self.answer(url).await?;
         if response.status() != StatusCode::OK {
             return Err(FetchError::Status { status: response.status() });
         }
@@ -78,6 +78,11 @@ impl Fetcher {
             body.extend_from_slice(&chunk);
         }
         Ok(body)
+    }
+
+    /// The head of whatever is answered at `url`.
+    pub(super) async fn answer(&self, url: &str) -> Result<Response, FetchError> {
+        self.0.get(url).send().await.map_err(transport)
     }
 }
 

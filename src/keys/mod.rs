@@ -16,6 +16,7 @@ mod flight;
 mod id;
 mod jwks;
 mod pool;
+mod probe;
 mod ring;
 mod trust;
 
@@ -31,6 +32,7 @@ pub use fetch::FetchError;
 pub use id::{KeyId, PoolKeyId};
 pub use jwks::PoolKey;
 pub use pool::PoolKeys;
+pub use probe::time_at;
 pub use trust::Trust;
 
 /// Why there is no key to verify with.

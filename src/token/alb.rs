@@ -20,12 +20,12 @@ const SHOWN_SIGNER: usize = 256;
 /// Verifies `x-amzn-oidc-data`.
 #[derive(Debug)]
 pub struct AlbVerifier {
-    signers: Vec<AlbArn>,
-    clients: Vec<ClientId>,
-    issuers: Vec<String>,
+    pub(super) signers: Vec<AlbArn>,
+    pub(super) clients: Vec<ClientId>,
+    pub(super) issuers: Vec<String>,
     groups: GroupsClaim,
-    leeway: u64,
-    keys: Arc<AlbKeys>,
+    pub(super) leeway: u64,
+    pub(super) keys: Arc<AlbKeys>,
 }
 
 /// Whether this token is where groups are read.
@@ -92,13 +92,7 @@ impl AlbVerifier {
     /// Every check that needs no key. It is cheap and comes first, so that most garbage costs no fetch.
     pub(super) fn check(&self, jws: &Jws<'_>, now: u64) -> Result<(KeyId, AlbClaims), TokenError> {
         let header: AlbHeader = claims::header(&jws.header)?;
-        if header.alg != "ES256" {
-            return Err(Malformation::Algorithm.into());
-        }
-        if header.crit == Presence::Present {
-            return Err(Malformation::CriticalExtension.into());
-        }
-        let id = header.kid.as_deref().and_then(KeyId::parse).ok_or(Malformation::KeyId)?;
+        let id = check_header(&header)?;
         let payload: AlbPayload = claims::payload(&jws.payload)?;
         let groups = match &self.groups {
             GroupsClaim::Elsewhere => Vec::new(),
@@ -125,18 +119,44 @@ impl AlbVerifier {
 
     /// Signer, client and issuer are of the configured ones, whole and exactly. Gives the client.
     fn check_parties(&self, header: &AlbHeader, payload: &AlbPayload) -> Result<String, TokenError> {
+        self.check_signer(header)?;
+        let client = self.check_client(header)?;
+        self.check_issuer(header, payload)?;
+        Ok(client.to_owned())
+    }
+
+    pub(super) fn check_signer(&self, header: &AlbHeader) -> Result<(), TokenError> {
         let signer = header.signer.as_deref().unwrap_or_default();
         if !self.signers.iter().any(|arn| arn.as_str() == signer) {
             return Err(TokenError::WrongSigner { found: signer.chars().take(SHOWN_SIGNER).collect() });
         }
+        Ok(())
+    }
+
+    pub(super) fn check_client<'h>(&self, header: &'h AlbHeader) -> Result<&'h str, TokenError> {
         let client = header.client.as_deref().unwrap_or_default();
         if !self.clients.iter().any(|id| id.as_str() == client) {
             return Err(TokenError::WrongClient);
         }
+        Ok(client)
+    }
+
+    pub(super) fn check_issuer(&self, header: &AlbHeader, payload: &AlbPayload) -> Result<(), TokenError> {
         let accepted = header.iss.as_ref().is_some_and(|issuer| self.issuers.contains(issuer));
         if !accepted || header.iss != payload.iss {
             return Err(TokenError::WrongIssuer);
         }
-        Ok(client.to_owned())
+        Ok(())
     }
+}
+
+/// Algorithm, extensions and key id; which key it is to be.
+pub(super) fn check_header(header: &AlbHeader) -> Result<KeyId, Malformation> {
+    if header.alg != "ES256" {
+        return Err(Malformation::Algorithm);
+    }
+    if header.crit == Presence::Present {
+        return Err(Malformation::CriticalExtension);
+    }
+    header.kid.as_deref().and_then(KeyId::parse).ok_or(Malformation::KeyId)
 }

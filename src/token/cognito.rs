@@ -25,10 +25,10 @@ pub struct IssuerKeys {
 #[derive(Debug)]
 pub struct CognitoVerifier {
     clients: Vec<ClientId>,
-    issuers: Vec<String>,
+    pub(super) issuers: Vec<String>,
     key_sets: Vec<IssuerKeys>,
     groups_claim: String,
-    leeway: u64,
+    pub(super) leeway: u64,
 }
 
 /// A token of the right form, and the key for its signature. It says nothing until it is verified.
@@ -91,25 +91,34 @@ impl CognitoVerifier {
     }
 
     /// The unverified issuer chooses among the configured key sets; it never makes an address.
-    fn keys_for(&self, issuer: Option<&str>) -> Result<&PoolKeys, KeyError> {
+    pub(super) fn keys_for(&self, issuer: Option<&str>) -> Result<&PoolKeys, KeyError> {
         let named = self.key_sets.iter().find(|set| Some(set.issuer.as_str()) == issuer);
         named.or_else(|| self.key_sets.first()).map(|set| &*set.keys).ok_or(KeyError::Unknown)
     }
 
     pub(super) fn check_parties(&self, payload: &AccessPayload, client: &str) -> Result<(), TokenError> {
-        if !payload.iss.as_ref().is_some_and(|issuer| self.issuers.contains(issuer)) {
-            return Err(TokenError::WrongIssuer);
-        }
-        // The pool's ID tokens are signed with keys of the same set.
-        if payload.token_use.as_deref() != Some("access") {
-            return Err(TokenError::WrongTokenUse);
-        }
+        self.check_issuer(payload)?;
+        check_use(payload)?;
+        self.check_client(payload, client)
+    }
+
+    pub(super) fn check_issuer(&self, payload: &AccessPayload) -> Result<(), TokenError> {
+        let accepted = payload.iss.as_ref().is_some_and(|issuer| self.issuers.contains(issuer));
+        if accepted { Ok(()) } else { Err(TokenError::WrongIssuer) }
+    }
+
+    pub(super) fn check_client(&self, payload: &AccessPayload, client: &str) -> Result<(), TokenError> {
         let issued_to = payload.client_id.as_deref().unwrap_or_default();
         if issued_to != client || !self.clients.iter().any(|id| id.as_str() == issued_to) {
             return Err(TokenError::WrongClient);
         }
         Ok(())
     }
+}
+
+/// The pool's ID tokens are signed with keys of the same set.
+pub(super) fn check_use(payload: &AccessPayload) -> Result<(), TokenError> {
+    if payload.token_use.as_deref() == Some("access") { Ok(()) } else { Err(TokenError::WrongTokenUse) }
 }
 
 pub(super) fn check_header(json: &[u8]) -> Result<PoolKeyId, Malformation> {

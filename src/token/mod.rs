@@ -1,10 +1,12 @@
 //! Step 5: is the token good? A [`Verified`] holds claims of which signature, parties and times were checked.
 //!
-//! Nothing of a token leaves this module before its signature was verified, except the names of the checks it failed.
+//! Nothing of a token leaves this module before its signature was verified, except the names of the checks it failed; and
+//! an [`Examination`], made only for an operator who pasted the token.
 
 mod alb;
 mod claims;
 mod cognito;
+mod examine;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod invariants;
 mod jws;
@@ -17,6 +19,7 @@ use crate::keys::KeyError;
 pub use alb::{AlbVerifier, UnverifiedAlb};
 pub use claims::{AccessClaims, AlbClaims};
 pub use cognito::{CognitoVerifier, IssuerKeys, UnverifiedAccess};
+pub use examine::{Examination, Examined};
 pub use jws::JwsError;
 pub use verified::Verified;
 

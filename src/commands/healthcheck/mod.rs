@@ -43,7 +43,7 @@ pub fn execute(flags: &Flags, environment: &Environment) -> ExitStatus {
 }
 
 /// The status line of the answer.
-fn ask(address: SocketAddr, path: &str, scheme: Scheme) -> io::Result<String> {
+pub(super) fn ask(address: SocketAddr, path: &str, scheme: Scheme) -> io::Result<String> {
     let stream = TcpStream::connect_timeout(&address, PATIENCE)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
@@ -62,7 +62,7 @@ fn status_line(mut stream: impl io::Read + io::Write, address: SocketAddr, path:
 }
 
 /// A listener on all addresses is asked on the loopback one.
-const fn reachable(address: SocketAddr) -> SocketAddr {
+pub(super) const fn reachable(address: SocketAddr) -> SocketAddr {
     if !address.ip().is_unspecified() {
         return address;
     }

@@ -14,7 +14,7 @@ use super::word;
 
 const LONGEST_LEEWAY: Duration = Duration::from_secs(60);
 
-pub(super) fn credentials(
+pub(in crate::config) fn credentials(
     raw: &Raw,
     authorities: Option<Authorities>,
     surroundings: &Surroundings,
@@ -35,6 +35,7 @@ pub(super) fn credentials(
         findings.require("alb.client_ids", "unless dev.mode is on");
     }
     let alb_keys = alb_keys(raw.alb.public_keys_url.as_ref(), signers.first(), findings);
+    doubt_regions(signers.first(), pool.as_ref(), alb_keys.as_ref(), findings);
     let groups = groups(raw, pool.as_ref(), findings);
     let issuers = issuers(&raw.identity, pool.as_ref(), groups.as_ref(), findings);
     for (key, url) in [("alb.public_keys_url", alb_keys.as_ref()), ("cognito.jwks_url", key_set_url(groups.as_ref()))] {
@@ -81,20 +82,43 @@ fn alb_keys(given: Option<&String>, signer: Option<&AlbArn>, findings: &mut Find
     if let Some(text) = given {
         return findings.parsed("alb.public_keys_url", KeysUrl::parse(text));
     }
-    let (partition, region) = signer.map(|arn| (arn.partition(), arn.region()))?;
-    let text = match (partition, region) {
-        ("aws", region) => format!("https://public-keys.auth.elb.{region}.amazonaws.com"),
-        ("aws-us-gov", "us-gov-west-1" | "us-gov-east-1") => {
-            format!("https://s3-{region}.amazonaws.com/aws-elb-public-keys-prod-{region}")
-        }
-        _ => {
-            findings
-                .require("alb.public_keys_url", "because the key address of this partition and region is not known");
-            return None;
-        }
+    let Some(text) = usual_alb_keys(signer?) else {
+        findings.require("alb.public_keys_url", "because the key address of this partition and region is not known");
+        return None;
     };
     findings.show("alb.public_keys_url", text.as_str(), "from alb.arns");
     findings.parsed("alb.public_keys_url", KeysUrl::parse(&text))
+}
+
+/// Where AWS publishes the keys of this load balancer, as far as that is documented.
+fn usual_alb_keys(signer: &AlbArn) -> Option<String> {
+    match (signer.partition(), signer.region()) {
+        ("aws", region) => Some(format!("https://public-keys.auth.elb.{region}.amazonaws.com")),
+        ("aws-us-gov", region @ ("us-gov-west-1" | "us-gov-east-1")) => {
+            Some(format!("https://s3-{region}.amazonaws.com/aws-elb-public-keys-prod-{region}"))
+        }
+        _ => None,
+    }
+}
+
+/// Says where regions do not go together. They may differ, a pool serves any region; mostly it is a slip of the pen.
+fn doubt_regions(signer: Option<&AlbArn>, pool: Option<&UserPoolId>, keys: Option<&KeysUrl>, findings: &mut Findings) {
+    let Some(signer) = signer else { return };
+    if let Some(pool) = pool.filter(|pool| pool.region() != signer.region()) {
+        findings.warn(format!(
+            "cognito.user_pool_id is of {} and alb.arns of {}: correct the one that is wrong, unless they do differ",
+            pool.region(),
+            signer.region()
+        ));
+    }
+    let host = keys.and_then(|keys| keys.as_url().host_str()).filter(|host| host.ends_with(".amazonaws.com"));
+    let usual = usual_alb_keys(signer);
+    if host.zip(usual.as_ref()).is_some_and(|(host, usual)| usual.split('/').nth(2) != Some(host)) {
+        findings.warn(format!(
+            "alb.public_keys_url is not where the keys of {} are: take it out, and it follows from alb.arns",
+            signer.region()
+        ));
+    }
 }
 
 fn issuers(

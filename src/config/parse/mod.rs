@@ -12,8 +12,10 @@ mod tracing;
 
 use std::path::Path;
 
+pub(super) use credentials::credentials;
 pub(super) use dev::mock_user;
 pub(super) use server::server;
+pub(super) use tls::authorities;
 
 use tracing_subscriber::EnvFilter;
 
@@ -32,8 +34,8 @@ pub(super) fn config(
     let server = server(raw, &mut findings);
     let tls = tls::tls(&raw.tls, working_directory, &mut findings);
     let upstream = upstream(raw, &mut findings);
-    let authorities = tls::authorities(&raw.outgoing, working_directory, &mut findings);
-    let credentials = credentials::credentials(raw, authorities, surroundings, &mut findings);
+    let authorities = authorities(&raw.outgoing, working_directory, &mut findings);
+    let credentials = credentials(raw, authorities, surroundings, &mut findings);
     let reserved = server.as_ref().map(|server| &server.reserved_prefix);
     let authoriser =
         authoriser::authoriser(&raw.authoriser, reserved, (surroundings, working_directory), &mut findings);
@@ -77,7 +79,7 @@ pub(super) fn config(
     Ok((config, rules))
 }
 
-fn upstream(raw: &Raw, findings: &mut Findings) -> Option<Upstream> {
+pub(super) fn upstream(raw: &Raw, findings: &mut Findings) -> Option<Upstream> {
     let alb_headers = match (raw.upstream.pass_alb_headers, raw.identity.groups_source.as_str()) {
         (false, _) => AlbHeaders::Drop,
         (true, "cognito-access-token") => AlbHeaders::PassVerified,

@@ -3,6 +3,7 @@
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
     str::FromStr,
+    time::Duration,
 };
 
 use ipnet::IpNet;
@@ -16,6 +17,9 @@ use crate::config::{
 
 /// Where dev mode listens unless told otherwise: its only safe default is another one than production's.
 const DEV_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
+
+/// How long a load balancer keeps an idle connection, unless told otherwise.
+const BALANCERS_IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 
 pub(in crate::config) fn server(raw: &Raw, findings: &mut Findings) -> Option<Server> {
     let listen = if raw.dev.mode && !findings.is_set("server.listen") {
@@ -40,6 +44,18 @@ pub(in crate::config) fn server(raw: &Raw, findings: &mut Findings) -> Option<Se
     let delay = findings.parsed("server.drain_delay", duration::parse(&raw.drain_delay));
     let deadline = findings.parsed("server.drain_deadline", duration::parse(&raw.drain_deadline));
     let keep_alive = findings.parsed("server.keep_alive_timeout", duration::parse_positive(&raw.keep_alive_timeout));
+    if let Some(AdminListener::On(address)) = admin
+        && !address.ip().is_loopback()
+    {
+        findings.warn(
+            "server.admin_listen can be reached from other machines and asks nobody who they are: let only your monitoring in, or write 127.0.0.1:9090",
+        );
+    }
+    if keep_alive.is_some_and(|time| time <= BALANCERS_IDLE_TIMEOUT) {
+        findings.warn(
+            "server.keep_alive_timeout is not above the load balancer's idle timeout (60s unless changed there), which then answers 502 now and then: write 75s",
+        );
+    }
     Some(Server {
         listen: listen?,
         scheme,

@@ -55,7 +55,7 @@ fn files(certificate: SecretFile, key: SecretFile, findings: &mut Findings) -> O
 }
 
 /// Who may vouch for the servers that we fetch keys from, beside the system's authorities.
-pub(super) fn authorities(
+pub(in crate::config) fn authorities(
     raw: &raw::Outgoing,
     working_directory: &Path,
     findings: &mut Findings,

@@ -111,6 +111,12 @@ impl UserPoolId {
         }
     }
 
+    /// `eu-west-2`, …
+    #[must_use]
+    pub fn region(&self) -> &str {
+        &self.region
+    }
+
     /// Both forms of `iss` a pool may use, the original first (alb-facts 6.1).
     #[must_use]
     pub fn issuers(&self) -> [String; 2] {

@@ -1,0 +1,307 @@
+//! A pasted credential: claim by claim with the verifiers' own checks, then as a whole by the authenticator, then by the
+//! policy. Tokens are not printed; what stands in one is marked unverified unless its signature is good.
+
+use std::{
+    sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use tokio_util::task::TaskTracker;
+
+use super::{
+    Emails,
+    keys::fetching,
+    pasted::{Form, Pasted},
+    report::{Finding, Report},
+};
+use crate::{
+    authenticator::{AuthenticationError, Authenticator, Credential, CredentialField, Profile},
+    commands::policy,
+    config::{AlbArn, ClientId, Config, Credentials, Dev, GroupsSource, Verification},
+    hints::signer_setting,
+    ingress::{Field, Presented},
+    keys::{AlbKeys, FetchError, Fetching, KeyError, PoolKeys},
+    rejection::Rejection,
+    token::{AlbVerifier, CognitoVerifier, Examination, Examined, IssuerKeys, TokenError},
+};
+
+const SIZE: &str = "header size";
+const ACCESS: &str = "access token";
+const WHOLE: &str = "credential";
+const POLICY: &str = "policy";
+
+/// The longest text of a token that is shown.
+const SHOWN: usize = 256;
+
+/// What the authenticator may remember: it is asked once.
+const MEMORY: u64 = 64 * 1024;
+
+const NO_ACCESS_TOKEN: &str = "add openid to the scope of the listener rule, or there is no access token";
+
+pub(super) async fn check(report: &mut Report, config: &Config, mut pasted: Pasted, emails: Emails) {
+    let Credentials::Verify(expected) = &config.credentials else {
+        let remedy = "set alb.arns, alb.client_ids and cognito.user_pool_id";
+        report.add(Finding::fail(WHOLE, "every token is refused: no load balancer is configured", remedy));
+        return;
+    };
+    sizes(report, config, &pasted);
+    let presented = Presented::take_from(&mut pasted.fields);
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(u64::MAX, |since| since.as_secs());
+    if let Err(error) = claims(report, expected, &presented, now).await {
+        report.add(Finding::fail(WHOLE, format!("the keys cannot be asked for: {error}"), ""));
+        return;
+    }
+    match pasted.form {
+        Form::Bare => {
+            let remedy = "paste all x-amzn-oidc- headers of one request to have them judged together";
+            report.add(Finding::warn(WHOLE, "one bare token is no credential", remedy));
+        }
+        Form::Headers => whole(report, config, &presented, emails).await,
+    }
+}
+
+/// How long the headers are, and may be.
+fn sizes(report: &mut Report, config: &Config, pasted: &Pasted) {
+    let limit = config.limits.heads.field_size;
+    for (name, value) in &pasted.fields {
+        report.add(if value.len() > limit {
+            Finding::fail(
+                SIZE,
+                format!("{name} has {} bytes, limits.max_field_size is {limit}", value.len()),
+                "take groups or claims out of the token, or raise the limit (16KiB is what a load balancer sends at most)",
+            )
+        } else {
+            Finding::ok(SIZE, format!("{name} has {} bytes of {limit}", value.len()))
+        });
+    }
+}
+
+/// Both tokens, each by itself.
+async fn claims(
+    report: &mut Report,
+    expected: &Verification,
+    presented: &Presented,
+    now: u64,
+) -> Result<(), FetchError> {
+    let tasks = TaskTracker::new();
+    let mut client = None;
+    if let Field::Once(data) = &presented.data {
+        let verifier = AlbVerifier::new(
+            expected,
+            Arc::new(AlbKeys::new(&expected.alb_keys, &expected.authorities, fetching(&tasks))?),
+        );
+        let examined = verifier.examine(data.as_bytes(), now).await;
+        client = examined.as_ref().ok().and_then(|examined| examined.found("client")).map(str::to_owned);
+        token(report, expected, "x-amzn-oidc-data", examined);
+    }
+    let GroupsSource::CognitoAccessToken { key_sets, claim } = &expected.groups else {
+        report.add(Finding::ok(ACCESS, "not looked at: identity.groups_source is userinfo"));
+        return Ok(());
+    };
+    if let Field::Once(access) = &presented.access_token {
+        let key_sets = key_sets.iter().map(|source| {
+            let keys = Arc::new(PoolKeys::new(&source.url, &expected.authorities, fetching(&tasks))?);
+            Ok(IssuerKeys { issuer: source.issuer.clone(), keys })
+        });
+        let verifier = CognitoVerifier::new(expected, key_sets.collect::<Result<_, FetchError>>()?, claim.clone());
+        let client =
+            client.or_else(|| expected.client_ids.first().map(|id| id.as_str().to_owned())).unwrap_or_default();
+        let examined = verifier.examine(access.as_bytes(), &client, now).await;
+        token(report, expected, "x-amzn-oidc-accesstoken", examined);
+    }
+    Ok(())
+}
+
+fn token(report: &mut Report, expected: &Verification, name: &'static str, examined: Result<Examination, TokenError>) {
+    let Examination { signature, claims } = match examined {
+        Ok(examination) => examination,
+        Err(error) => {
+            let remedy = remedy(expected, &error, "");
+            report.add(Finding::fail(name, format!("cannot be read: {}", chain(&error)), remedy));
+            return;
+        }
+    };
+    let mark = if signature.is_ok() { "" } else { " (unverified)" };
+    report.add(match &signature {
+        Ok(()) => Finding::ok(name, "its signature is good"),
+        Err(error) => {
+            Finding::fail(name, format!("its signature is not good: {}", chain(error)), remedy(expected, error, ""))
+        }
+    });
+    for Examined { claim, found, expected: good, verdict } in claims {
+        let shown = shown(&found);
+        report.add(match verdict {
+            Ok(()) => Finding::ok(name, format!("{claim} is {shown}{mark}, as expected")),
+            // Whoever pastes a token has usually taken longer over it than it lives.
+            Err(error @ TokenError::Expired { .. }) => Finding::warn(
+                name,
+                format!("{claim} is {shown}{mark}, expected {good}"),
+                remedy(expected, &error, &found),
+            ),
+            Err(error) => {
+                let remedy = remedy(expected, &error, &found);
+                Finding::fail(name, format!("{claim} is {shown}{mark}, expected {good}"), remedy)
+            }
+        });
+    }
+}
+
+/// What to change where a check failed, with the line to add where there is one.
+fn remedy(expected: &Verification, error: &TokenError, found: &str) -> String {
+    match error {
+        TokenError::WrongSigner { .. } => AlbArn::parse(found).map_or_else(
+            |_| "no load balancer made this token: look what stands before the proxy".to_owned(),
+            |arn| format!("if that load balancer is yours: {}", signer_setting(&expected.signers, &arn)),
+        ),
+        TokenError::WrongClient => ClientId::parse(found).ok().filter(|_| is_name(found)).map_or_else(
+            || "set the app client of the listener rule in COGNITO_AUTH_CLIENT_IDS".to_owned(),
+            |found| {
+                let ids: Vec<&str> = expected.client_ids.iter().chain([&found]).map(ClientId::as_str).collect();
+                format!("if that app client is yours: COGNITO_AUTH_CLIENT_IDS={}", ids.join(","))
+            },
+        ),
+        TokenError::WrongIssuer => match pool_of(found) {
+            Some(pool) => format!("if that user pool is yours: COGNITO_AUTH_USER_POOL_ID={pool}"),
+            None => "set the issuer in COGNITO_AUTH_ISSUERS if it is yours".to_owned(),
+        },
+        TokenError::Expired { .. } => {
+            "usual for a pasted token, a load balancer's lives two minutes; if it is fresh, see the clock".to_owned()
+        }
+        TokenError::Key(KeyError::Unknown) => {
+            "the key host does not know its key: a token of another region or pool, or none of AWS".to_owned()
+        }
+        TokenError::Key(KeyError::Unavailable { .. }) => "see what is said of the keys above".to_owned(),
+        TokenError::BadSignature => {
+            "paste the whole value, `=` included; if it was whole, somebody changed it or it is forged".to_owned()
+        }
+        TokenError::WrongTokenUse => "the access token belongs there, this is another one (an ID token)".to_owned(),
+        TokenError::Malformed(_) => "paste the whole value: three parts with dots between them".to_owned(),
+    }
+}
+
+/// The pool in an issuer of Cognito's, where it is one by all its characters.
+fn pool_of(issuer: &str) -> Option<&str> {
+    let (host, pool) = issuer.strip_prefix("https://")?.split_once('/')?;
+    let is_cognito = host.contains("cognito-idp.") && host.ends_with(".amazonaws.com");
+    (is_cognito && is_name(pool)).then_some(pool)
+}
+
+/// Whether a shell takes it as one word.
+fn is_name(text: &str) -> bool {
+    text.len() <= 128 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
+}
+
+/// The request as the proxy would judge it.
+async fn whole(report: &mut Report, config: &Config, presented: &Presented, emails: Emails) {
+    let authenticated = match Authenticator::from_config(&config.credentials, &Dev::Off, MEMORY, Fetching::default()) {
+        Err(error) => {
+            report.add(Finding::fail(WHOLE, format!("cannot be judged: {error}"), ""));
+            return;
+        }
+        Ok(authenticator) => match Credential::from_presented(presented) {
+            Ok(credential) => authenticator.authenticate(credential).await,
+            Err(error) => Err(error.into()),
+        },
+    };
+    match authenticated {
+        Ok(identity) => {
+            let profile = identity.profile();
+            report.add(Finding::ok(WHOLE, format!("is good: {}", who(profile, emails))));
+            admitted(report, config, profile).await;
+        }
+        Err(error) => report.add(refused(error)),
+    }
+}
+
+fn refused(error: AuthenticationError) -> Finding {
+    let expired = matches!(error, AuthenticationError::Token(TokenError::Expired { .. }));
+    let remedy = match &error {
+        AuthenticationError::Missing { field: CredentialField::AccessToken } => NO_ACCESS_TOKEN,
+        AuthenticationError::Missing { .. } | AuthenticationError::Credential(_) => {
+            "paste all headers of one request, once each"
+        }
+        AuthenticationError::SubjectMismatch => "both tokens and x-amzn-oidc-identity have to be of one request",
+        AuthenticationError::Token(_) => "see the claims above",
+    };
+    let rejection = Rejection::Authentication(error);
+    let sentence =
+        format!("is refused with {} {}: {}", rejection.status().as_u16(), rejection.code(), rejection.chain());
+    if expired { Finding::warn(WHOLE, sentence, remedy) } else { Finding::fail(WHOLE, sentence, remedy) }
+}
+
+async fn admitted(report: &mut Report, config: &Config, profile: &Profile) {
+    let Ok(live) = policy::load(config).await else { return };
+    report.add(match live.load().grant(profile) {
+        Some(grant) => Finding::ok(POLICY, format!("admits this user: {grant}")),
+        None => Finding::warn(POLICY, "does not admit this user (403 not_allowed)", "`explain` says why"),
+    });
+}
+
+fn who(profile: &Profile, emails: Emails) -> String {
+    let email = match (&profile.email, emails) {
+        (None, _) => "none".to_owned(),
+        (Some(email), Emails::Shown) => shown(email),
+        (Some(email), Emails::Masked) => shown(&masked(email)),
+    };
+    let verified = match profile.email_verified {
+        Some(true) => "verified",
+        Some(false) | None => "not verified",
+    };
+    let groups: Vec<String> = profile.groups.iter().take(20).map(|group| shown(group)).collect();
+    format!(
+        "subject {}, e-mail {email} ({verified}), {} groups: {}",
+        shown(&profile.subject),
+        profile.groups.len(),
+        groups.join(", ")
+    )
+}
+
+/// The first letter and what stands behind the last `@`.
+fn masked(email: &str) -> String {
+    let first: String = email.chars().take(1).collect();
+    let domain = email.rsplit_once('@').map_or("…", |(_, domain)| domain);
+    format!("{first}…@{domain}")
+}
+
+/// Text of a token in quotes: one line, no control characters, no direction marks, of bounded length.
+fn shown(text: &str) -> String {
+    let short: String = text.chars().take(SHOWN).collect();
+    format!("{short:?}")
+}
+
+fn chain(error: &TokenError) -> String {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_stands_in_a_token_moves_no_cursor_and_no_line() {
+        assert_eq!(shown("a\n\u{1b}[2J\u{202e}\"b"), r#""a\n\u{1b}[2J\u{202e}\"b""#);
+        assert_eq!(shown(&"a".repeat(1000)).len(), SHOWN + 2);
+    }
+
+    #[test]
+    fn a_masked_address_keeps_its_domain() {
+        assert_eq!(masked("ann@example.com"), "a…@example.com");
+        assert_eq!(masked("ann"), "a…@…");
+        assert_eq!(masked(""), "…@…");
+    }
+
+    #[test]
+    fn only_a_pool_of_cognitos_becomes_a_setting() {
+        assert_eq!(pool_of("https://cognito-idp.eu-west-2.amazonaws.com/eu-west-2_A1"), Some("eu-west-2_A1"));
+        assert_eq!(pool_of("https://issuer-cognito-idp.eu-west-2.amazonaws.com/eu-west-2_A1"), Some("eu-west-2_A1"));
+        for other in ["", "https://idp.example/x", "https://cognito-idp.eu-west-2.amazonaws.com/x;reboot"] {
+            assert_eq!(pool_of(other), None, "{other}");
+        }
+    }
+}

@@ -1,0 +1,231 @@
+//! `doctor` against real endpoints on loopback that are well, and that fail in each way it knows.
+
+use std::{collections::BTreeMap, fs, time::Duration};
+
+use cognito_auth_proxy::dev::Fault;
+use http::StatusCode;
+use tokio::net::TcpListener;
+
+use crate::support::{
+    process::{Ended, Process},
+    proxy::Setup,
+    upstream::Upstream,
+};
+
+async fn doctor(variables: &BTreeMap<String, String>) -> Ended {
+    Process::start(&["doctor"], variables).ended().await
+}
+
+/// The line that begins so.
+fn line<'a>(ended: &'a Ended, beginning: &str) -> &'a str {
+    let line = ended.stdout.lines().find(|line| line.starts_with(beginning));
+    line.unwrap_or_else(|| panic!("no {beginning:?} in {}\n{}", ended.stdout, ended.stderr))
+}
+
+/// Asserts that the one thing that fails begins so and holds these words, its remedy among them.
+fn assert_fails(ended: &Ended, beginning: &str, words: &[&str]) {
+    assert_eq!(ended.code, Some(1), "{}", ended.stdout);
+    let line = line(ended, beginning);
+    for word in words {
+        assert!(line.contains(word), "{word:?} in {line}");
+    }
+    let others = ended.stdout.lines().filter(|other| other.starts_with("fail") && *other != line);
+    assert_eq!(others.collect::<Vec<_>>(), Vec::<&str>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_all_is_well_every_check_is_ok_or_a_warning_and_it_exits_0() {
+    let upstream = Upstream::start().await;
+    let setup = Setup::new(&upstream).await;
+    let ended = doctor(&setup.variables()).await;
+    assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""), "{}", ended.stdout);
+    for beginning in [
+        "ok   configuration: loads",
+        "ok   load balancer keys: http://127.0.0.1:",
+        "ok   user pool keys: http://127.0.0.1:",
+        "ok   clock: within 5 s",
+        "ok   application: http://127.0.0.1:",
+        "ok   application from outside: port ",
+        "ok   server.listen: any free port",
+        "ok   policy: that of the configuration has the rules allowed_groups",
+        "warn signing key: made at each start",
+    ] {
+        line(&ended, beginning);
+    }
+    assert!(ended.stdout.contains(" open files: ") && ended.stdout.contains(" user: "), "{}", ended.stdout);
+    // What stands behind `;` is the remedy: whatever is not well has one.
+    for told in ended.stdout.lines().filter(|line| line.starts_with("warn signing") || line.starts_with("warn user")) {
+        assert!(told.contains("; "), "{told}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_that_cannot_be_fetched_are_told_apart_by_what_has_to_be_changed() {
+    let upstream = Upstream::start().await;
+    let setup = Setup::new(&upstream).await;
+    let mut variables = setup.variables();
+    let port = setup.keys.address().port();
+    let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    for (url, words) in [
+        (format!("http://{free}/alb"), &["the connection is refused", "correct the URL's port"][..]),
+        (format!("https://127.0.0.1:{port}/alb"), &["TLS fails", "trust its CA"]),
+        ("https://keys.invalid/alb".to_owned(), &["not found by DNS", "correct the region"]),
+    ] {
+        variables.insert("COGNITO_AUTH_ALB_PUBLIC_KEYS_URL".to_owned(), url);
+        assert_fails(&doctor(&variables).await, "fail load balancer keys: ", words);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_that_never_come_are_a_missing_way_out() {
+    let upstream = Upstream::start().await;
+    let setup = Setup::new(&upstream).await;
+    // It accepts, and answers nobody: as a firewall that drops packets does a little later.
+    let mute = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/jwks.json", mute.local_addr().unwrap());
+    let setup = setup.set("COGNITO_AUTH_COGNITO_JWKS_URL", &url);
+    let ended = doctor(&setup.variables()).await;
+    assert_fails(&ended, "fail user pool keys: ", &["does not answer in time", "NAT gateway", "HTTPS_PROXY"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_answer_is_no_missing_way() {
+    let upstream = Upstream::start().await;
+    let setup = Setup::new(&upstream).await;
+    setup.keys.set_fault(Fault::Status(StatusCode::PROXY_AUTHENTICATION_REQUIRED));
+    let ended = doctor(&setup.variables()).await;
+    assert_eq!(ended.code, Some(1));
+    for keys in ["fail load balancer keys: ", "fail user pool keys: "] {
+        let line = line(&ended, keys);
+        assert!(line.contains("answered 407") && line.contains("a proxy on the way"), "{line}");
+    }
+    setup.keys.set_fault(Fault::WrongKind);
+    let ended = doctor(&setup.variables()).await;
+    assert!(line(&ended, "fail user pool keys: ").contains("no jwk set with a usable rs256 key"), "{}", ended.stdout);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clock_that_is_off_by_more_than_the_leeway_fails() {
+    let upstream = Upstream::start().await;
+    let setup = Setup::new(&upstream).await;
+    setup.keys.set_fault(Fault::Late(Duration::from_secs(600)));
+    let ended = doctor(&setup.variables()).await;
+    assert_fails(&ended, "fail clock: ", &["ahead of the key host's", "identity.leeway (5 s)", "NTP"]);
+    setup.keys.set_fault(Fault::Late(Duration::from_secs(2)));
+    assert_eq!(doctor(&setup.variables()).await.code, Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_application_that_is_not_there_fails() {
+    let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let setup = Setup::in_front_of(&format!("http://{free}")).await;
+    let ended = doctor(&setup.variables()).await;
+    assert_fails(&ended, "fail application: ", &["nothing listens there", "start the application"]);
+    let setup = Setup::in_front_of("unix:/nowhere/app.sock").await;
+    assert_fails(&doctor(&setup.variables()).await, "fail application: ", &["no socket is there"]);
+}
+
+/// An address of this machine that other machines can reach; none where there is no network.
+fn outside_address() -> Option<std::net::IpAddr> {
+    let socket = std::net::UdpSocket::bind("0.0.0.0:0").unwrap();
+    socket.connect("198.51.100.1:9").ok()?;
+    socket.local_addr().ok().map(|address| address.ip()).filter(|address| !address.is_loopback())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_application_that_answers_outside_of_loopback_is_warned_of() {
+    let Some(outside) = outside_address() else { return };
+    // On this address and on loopback, and on no address that tests must not bind.
+    let on_loopback = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = on_loopback.local_addr().unwrap().port();
+    let setup = Setup::in_front_of(&format!("http://127.0.0.1:{port}")).await;
+    assert!(line(&doctor(&setup.variables()).await, "ok   application from outside: ").contains("on loopback only"));
+    let _outside = TcpListener::bind((outside, port)).await.unwrap();
+    let ended = doctor(&setup.variables()).await;
+    assert_eq!(ended.code, Some(0), "a warning");
+    let line = line(&ended, "warn application from outside: ");
+    assert!(line.contains(&format!("{outside}:{port}")) && line.contains("bind 127.0.0.1"), "{line}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_port_is_free_or_has_a_proxy_or_is_taken() {
+    let upstream = Upstream::start().await;
+    let setup = Setup::new(&upstream).await;
+    let mut variables = setup.variables();
+    let serving = setup.start_process().await;
+    variables.insert("COGNITO_AUTH_LISTEN".to_owned(), serving.address.to_string());
+    variables.insert("COGNITO_AUTH_ADMIN_LISTEN".to_owned(), serving.admin.to_string());
+    let ended = doctor(&variables).await;
+    assert_eq!(ended.code, Some(0), "{}", ended.stdout);
+    for key in ["ok   server.listen: ", "ok   server.admin_listen: "] {
+        assert!(line(&ended, key).contains("as a healthy proxy does"), "{}", ended.stdout);
+    }
+    let other = Upstream::answering(|_| b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n".to_vec()).await;
+    variables.insert("COGNITO_AUTH_ADMIN_LISTEN".to_owned(), other.address.to_string());
+    let ended = Process::start(&["doctor", "--upstream", "unix:/nowhere"], &variables).ended().await;
+    assert!(line(&ended, "fail server.admin_listen: ").contains("is taken"), "{}", ended.stdout);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn doubtful_settings_are_told_by_doctor_and_by_check() {
+    let upstream = Upstream::start().await;
+    let setup = Setup::new(&upstream)
+        .await
+        .set("COGNITO_AUTH_KEEP_ALIVE_TIMEOUT", "60s")
+        .set("COGNITO_AUTH_USER_POOL_ID", "eu-west-1_Other1")
+        .set("COGNITO_AUTH_ADMIN_LISTEN", "0.0.0.0:0");
+    let variables = setup.variables();
+    let checked = Process::start(&["check"], &variables).ended().await;
+    let examined = doctor(&variables).await;
+    assert_eq!((checked.code, examined.code), (Some(0), Some(0)));
+    for text in [
+        "server.keep_alive_timeout is not above the load balancer's idle timeout",
+        "cognito.user_pool_id is of eu-west-1 and alb.arns of eu-west-2",
+        "server.admin_listen can be reached from other machines",
+    ] {
+        assert!(checked.stdout.contains(&format!("warning: {text}")), "{text} in {}", checked.stdout);
+        line(&examined, &format!("warn configuration: {text}"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_a_bad_configuration_it_checks_what_it_can_and_exits_64() {
+    let upstream = Upstream::start().await;
+    let setup = Setup::new(&upstream).await.set("COGNITO_AUTH_ALLOWED_GROUPS", "").set("COGNITO_AUTH_TTL", "1");
+    let ended = doctor(&setup.variables()).await;
+    assert_eq!(ended.code, Some(64), "{ended:?}");
+    assert!(ended.stderr.contains("authoriser.allowed_groups (default): "), "{}", ended.stderr);
+    assert!(ended.stderr.contains("COGNITO_AUTH_TTL"), "{}", ended.stderr);
+    line(&ended, "fail configuration: has 2 problems");
+    for beginning in
+        ["ok   load balancer keys: ", "ok   user pool keys: ", "ok   application: ", "ok   server.listen: "]
+    {
+        line(&ended, beginning);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_with_few_files_is_warned_of() {
+    let upstream = Upstream::start().await;
+    let setup = Setup::new(&upstream).await;
+    let arguments = ["--nofile=256:256", env!("CARGO_BIN_EXE_cognito-auth-proxy"), "doctor"];
+    let program = std::path::Path::new("/usr/bin/prlimit");
+    let ended = Process::start_program(program, &arguments, &setup.variables()).ended().await;
+    let line = line(&ended, "warn open files: ");
+    assert!(line.contains("256 leave room for 96 of") && line.contains("ulimit -n"), "{line}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_configured_key_is_no_warning() {
+    let upstream = Upstream::start().await;
+    let directory = tempfile::tempdir().unwrap();
+    let key = directory.path().join("key");
+    fs::write(&key, "a-secret-of-more-than-thirty-two-bytes").unwrap();
+    let setup = Setup::new(&upstream)
+        .await
+        .set("COGNITO_AUTH_ASSERTION_ALGORITHM", "HS256")
+        .set("COGNITO_AUTH_SIGNING_KEY_FILE", key.to_str().unwrap());
+    let ended = doctor(&setup.variables()).await;
+    line(&ended, "ok   signing key: configured");
+    assert!(!ended.stdout.contains("a-secret"), "{}", ended.stdout);
+}

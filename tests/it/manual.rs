@@ -1,0 +1,103 @@
+//! Help, manual pages, completions and version: what a package and a person at a terminal get.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::Write as _,
+    process::{Command, Stdio},
+};
+
+use crate::support::process::Process;
+
+const BINARY: &str = env!("CARGO_BIN_EXE_cognito-auth-proxy");
+const COMMANDS: [&str; 8] = ["run", "dev", "check", "explain", "healthcheck", "doctor", "completions", "man"];
+
+async fn said(arguments: &[&str]) -> String {
+    let ended = Process::start(arguments, &BTreeMap::new()).ended().await;
+    assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""), "{arguments:?}");
+    ended.stdout
+}
+
+/// The long options in a text.
+fn options(help: &str) -> Vec<&str> {
+    let own = help.split("Environment:").next().unwrap().split("Example").next().unwrap();
+    let words = own.split([' ', '\n', ',']).filter(|word| word.starts_with("--"));
+    words.filter(|word| word.len() > 2).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn help_of_every_command_has_examples_or_exit_codes() {
+    let all = said(&["--help"]).await;
+    for command in COMMANDS {
+        assert!(all.contains(&format!("\n  {command} ")), "{command} in {all}");
+        let help = said(&[command, "--help"]).await;
+        assert!(help.contains("Example"), "{command}: {help}");
+        assert!(help.contains("cognito-auth-proxy"), "{command}: {help}");
+    }
+    for text in ["Exit codes:", "Environment:", "Files:", "COGNITO_AUTH_PROXY_CONFIG", "64"] {
+        assert!(all.contains(text), "{text} in {all}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_option_of_the_help_is_in_the_manual_page_which_groff_takes() {
+    for command in [None].into_iter().chain(COMMANDS.map(Some)) {
+        let (mut help, mut man) = (vec!["--help"], vec!["man"]);
+        if let Some(command) = command {
+            help.insert(0, command);
+            man.push(command);
+        }
+        let (help, page) = (said(&help).await, said(&man).await);
+        let name = command.map_or("cognito-auth-proxy".to_owned(), |command| format!("cognito-auth-proxy-{command}"));
+        assert!(page.contains(&format!(".TH {name} 1")), "{page}");
+        let plain = page.replace('\\', "");
+        for option in options(&help) {
+            assert!(plain.contains(option), "{option} of {name} in {page}");
+        }
+        let Ok(mut groff) = Command::new("groff")
+            .args(["-man", "-Tutf8", "-ww", "-z"])
+            .stdin(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+        else {
+            continue;
+        };
+        groff.stdin.take().unwrap().write_all(page.as_bytes()).unwrap();
+        let told = groff.wait_with_output().unwrap();
+        assert_eq!((told.status.success(), String::from_utf8(told.stderr).unwrap().as_str()), (true, ""), "{name}");
+    }
+    let ended = Process::start(&["man", "colour"], &BTreeMap::new()).ended().await;
+    assert_eq!((ended.code, ended.stdout.as_str()), (Some(64), ""));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bash_completes_commands_and_options() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("completions");
+    fs::write(&file, said(&["completions", "bash"]).await).unwrap();
+    let completed = |words: &str| {
+        let script = format!(
+            "source {}; COMP_WORDS=({words}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); \
+             _cognito__auth__proxy cognito-auth-proxy \"${{COMP_WORDS[-1]}}\" \"${{COMP_WORDS[-2]}}\"; echo \"${{COMPREPLY[@]}}\"",
+            file.display()
+        );
+        let output = Command::new("bash").args(["--norc", "-c", &script]).output().unwrap();
+        assert_eq!(String::from_utf8_lossy(&output.stderr), "", "{words}");
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    };
+    assert!(Command::new("bash").arg("-n").arg(&file).status().unwrap().success());
+    assert_eq!(completed("cognito-auth-proxy doc"), "doctor");
+    assert_eq!(completed("cognito-auth-proxy doctor --tok"), "--token-file");
+    assert_eq!(completed("cognito-auth-proxy explain --em"), "--email");
+    for shell in ["zsh", "fish", "elvish", "powershell"] {
+        assert!(said(&["completions", shell]).await.contains("token-file"), "{shell}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_version_is_the_same_text_each_time() {
+    let version = said(&["--version"]).await;
+    assert!(version.starts_with(&format!("cognito-auth-proxy {} (", env!("CARGO_PKG_VERSION"))), "{version}");
+    let again = Command::new(BINARY).arg("--version").output().unwrap();
+    assert_eq!(String::from_utf8(again.stdout).unwrap(), version);
+}
