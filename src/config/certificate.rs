@@ -59,15 +59,13 @@ impl ServerCertificate {
 
     /// A certificate and its key, which must fit each other.
     pub(super) fn pair(chain: Vec<CertificateDer<'static>>, key: PrivateKeyDer<'static>) -> Result<Self, ValueError> {
-        CertifiedKey::from_der(chain, key, &provider()).map(|pair| Self(Arc::new(pair))).map_err(|error| match error {
-            Error::InconsistentKeys(_) => {
-                ValueError { problem: "holds a key that does not fit the certificate", remedy: KEY_REMEDY }
-            }
-            Error::InvalidCertificate(_) => {
-                ValueError { problem: "goes with a certificate that cannot be read", remedy: WHOLE_FILE }
-            }
-            _ => ValueError { problem: "holds a private key that cannot be used", remedy: KEY_REMEDY },
-        })
+        let refused = |problem, remedy| Err(ValueError { problem, remedy });
+        match CertifiedKey::from_der(chain, key, &provider()) {
+            Ok(pair) => Ok(Self(Arc::new(pair))),
+            Err(Error::InconsistentKeys(_)) => refused("holds a key that does not fit the certificate", KEY_REMEDY),
+            Err(Error::InvalidCertificate(_)) => refused("goes with a certificate that cannot be read", WHOLE_FILE),
+            Err(_) => refused("holds a private key that cannot be used", KEY_REMEDY),
+        }
     }
 
     /// A new one that nobody has signed, for as long as this value lives: for a load balancer, which checks nothing.

@@ -147,8 +147,8 @@ async fn keys_are_rotated_and_no_statement_is_refused() {
     // The slowest of applications: it looks at every one of them now.
     let published = visitor.published().await;
     assert_eq!(published.keys[0].common.key_id, kids.last().cloned(), "the one that signs comes first");
-    let seen = seen.lock().unwrap();
-    for statement in seen.iter() {
+    let seen = std::mem::take(&mut *seen.lock().unwrap());
+    for statement in &seen {
         verified_with(&published, statement);
     }
     let by: BTreeSet<String> = seen.iter().map(|statement| kid(statement)).collect();

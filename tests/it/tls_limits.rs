@@ -113,7 +113,7 @@ async fn a_head_that_trickles_in_within_tls_is_408() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_client_that_takes_nothing_is_left_though_tls_has_a_goodbye_to_say() {
+async fn a_client_that_takes_nothing_within_tls_is_left() {
     let application = Application::listen().await;
     let setup = Setup::in_front_of(&application.url()).await.set("COGNITO_AUTH_WRITE_TIMEOUT", "500ms");
     let (proxy, balancer) = start(setup, &["http/1.1"]).await;

@@ -11,6 +11,7 @@ use tokio::{
 
 use super::*;
 
+mod goodbye;
 mod idle;
 
 const SECOND: Duration = Duration::from_secs(1);
