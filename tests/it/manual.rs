@@ -48,7 +48,8 @@ async fn every_option_of_the_help_is_in_the_manual_page_which_groff_takes() {
             man.push(command);
         }
         let (help, page) = (said(&help).await, said(&man).await);
-        let name = command.map_or("cognito-auth-proxy".to_owned(), |command| format!("cognito-auth-proxy-{command}"));
+        let name =
+            command.map_or_else(|| "cognito-auth-proxy".to_owned(), |command| format!("cognito-auth-proxy-{command}"));
         assert!(page.contains(&format!(".TH {name} 1")), "{page}");
         let plain = page.replace('\\', "");
         for option in options(&help) {
