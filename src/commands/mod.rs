@@ -6,6 +6,7 @@ pub mod dev;
 pub mod doctor;
 pub mod explain;
 pub mod healthcheck;
+mod help;
 pub mod manual;
 mod open_files;
 mod policy;

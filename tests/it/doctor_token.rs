@@ -142,10 +142,9 @@ async fn all_that_is_wrong_is_told_and_marked_unverified_where_nothing_vouches_f
 #[tokio::test(flavor = "multi_thread")]
 async fn a_missing_access_token_is_the_scope_of_the_listener_rule() {
     let stand = Stand::new().await;
-    let [data, _, identity] = [0, 1, 2].map(|place| place);
     let tokens = stand.tokens(&staff());
-    let fields = tokens.fields();
-    let ended = stand.paste(&lines(&[fields[data], fields[identity]]), &[]).await;
+    let [data, _, identity] = tokens.fields();
+    let ended = stand.paste(&lines(&[data, identity]), &[]).await;
     assert_eq!(ended.code, Some(1));
     assert_tells(&ended, "fail credential: ", &["missing_credential", "add openid to the scope of the listener rule"]);
 }
@@ -212,6 +211,7 @@ async fn what_stands_in_a_token_cannot_write_lines_of_its_own() {
     let tokens = Tokens { data, ..stand.tokens(&staff()) };
     let ended = stand.paste(&lines(&tokens.fields()), &[]).await;
     assert_eq!(ended.code, Some(1));
+    assert_tells(&ended, "fail x-amzn-oidc-data: client is \"x;reboot\"", &["the app client of the listener rule"]);
     assert!(!ended.stdout.lines().any(|line| line.starts_with("ok   credential")), "{}", ended.stdout);
     assert!(!ended.stdout.contains(['\u{1b}', '\u{202e}']), "{:?}", ended.stdout);
     assert!(!ended.stdout.contains("COGNITO_AUTH_CLIENT_IDS=exampleclient0123456789abc,x"), "{}", ended.stdout);

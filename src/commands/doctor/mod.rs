@@ -6,6 +6,7 @@ mod keys;
 mod pasted;
 mod ports;
 mod process;
+mod remedy;
 mod report;
 mod settings;
 mod token;
