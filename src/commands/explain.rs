@@ -6,7 +6,7 @@ use super::{ExitStatus, blocking, complain, failed, policy, refused, say};
 use crate::{
     authenticator::Profile,
     authoriser::{Authoriser, Standing},
-    config::{Config, EmailAddress, Environment, Flags},
+    config::{Config, EmailAddress, Environment, Flags, PolicySource},
     ingress::{Endpoint, Route, Routes, Safety, origin_form},
 };
 
@@ -174,10 +174,14 @@ fn by_policy(config: &Config, policy: &Authoriser, asked: &Asked) -> Answer {
 /// The rule, and where it is kept.
 fn place(config: &Config, rule: &str) -> String {
     let key = format!("authoriser.{rule}");
-    let file = config.settings.iter().find(|setting| setting.key == "authoriser.config_path");
-    match file.filter(|file| file.layer != "default") {
-        Some(file) if rule != "allow_any_authenticated" => format!("{rule} of the policy file {}", file.value),
-        Some(_) | None => format!("{key}{}", layer(config, &key)),
+    // That one is no part of a kept policy.
+    if rule == "allow_any_authenticated" {
+        return format!("{key}{}", layer(config, &key));
+    }
+    match &config.authoriser.policy {
+        PolicySource::Aws(kept) => format!("{rule} of the policy at AWS ({})", kept.store().key()),
+        PolicySource::File(path) => format!("{rule} of the policy file {}", path.display()),
+        PolicySource::Inline(_) => format!("{key}{}", layer(config, &key)),
     }
 }
 

@@ -4,7 +4,7 @@
 #
 #   tests/e2e/run.sh [pytest arguments]        tests/e2e/run.sh -k heartbeat
 #
-# Needs bash, python3 with venv, Debian's chromium, faketime and prometheus, and the Rust toolchain. Everything it makes is in .work/
+# Needs bash, python3 with venv, Debian's chromium, faketime, groff-base and prometheus, and the Rust toolchain. Everything it makes is in .work/
 # (the Python environments) and artefacts/ (logs of every process and screenshots of the last run), both beside this file
 # and both ignored by git.
 set -euo pipefail
@@ -23,9 +23,9 @@ if ! command -v faketime >/dev/null; then
   exit 1
 fi
 
-for tool in prometheus promtool; do
+for tool in groff prometheus promtool; do
   if ! command -v "$tool" >/dev/null; then
-    echo "needs $tool: the tests of metrics, dashboard and alerts are not skipped without it (RUNLEVEL=1 apt-get install prometheus)" >&2
+    echo "needs $tool: nothing is skipped without it (RUNLEVEL=1 apt-get install groff-base prometheus)" >&2
     exit 1
   fi
 done

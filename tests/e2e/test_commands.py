@@ -1,6 +1,9 @@
 """The binary as an operator runs it: exit codes, and what it prints."""
 
+import subprocess
+
 import httpx
+import pytest
 
 from stack import REDIRECT_URL, command, free_port
 
@@ -47,3 +50,12 @@ def test_nothing_under_the_reserved_prefix_reaches_the_app(fastapi, staff):
         for path in ("/.auth/unknown", "/.auth/", "/.auth/health/deeper"):
             assert client.get(path).status_code == 404
         assert client.get("/.authx").json() == {"detail": "Not Found"}, "that one is the app's"
+
+
+@pytest.mark.parametrize("name", ["", "run", "dev", "check", "explain", "healthcheck", "doctor", "completions", "man"])
+def test_groff_has_nothing_against_a_manual_page(name):
+    page = command("man", *filter(None, [name])).stdout
+    assert ".TH cognito" in page
+    # The switch -ww tells everything that is doubtful, -z prints no page.
+    judged = subprocess.run(["groff", "-man", "-Tutf8", "-ww", "-z"], input=page, capture_output=True, text=True, check=False)
+    assert (judged.returncode, judged.stderr) == (0, "")
