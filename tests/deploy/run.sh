@@ -10,6 +10,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$here/engine.sh"
 root=$(cd "$here/../.." && pwd)
 venv=$here/.work/venv
+target=${CARGO_TARGET_DIR:-$root/target}
 
 for tool in buildah podman crun debootstrap iptables openssl systemd-analyze; do
   if ! command -v "$tool" >/dev/null; then
@@ -32,8 +33,9 @@ cd "$root"
 "$here/build.sh" localhost/cognito-auth-proxy:latest . --build-arg "REVISION=$(git rev-parse HEAD)"
 "$here/build.sh" localhost/cognito-auth-proxy-example-app:latest config/compose
 # What `check` says of the settings in config/, and the issuer of test tokens.
-cargo build --locked
+# The release build is the one the end-to-end suite has made already.
+cargo build --release --locked
 cargo build --locked --example issuer
 
 cd "$here"
-DEPLOY_ISSUER=${CARGO_TARGET_DIR:-$root/target}/debug/examples/issuer exec "$venv/bin/python" -m pytest "$@"
+DEPLOY_ISSUER=$target/debug/examples/issuer DEPLOY_PROXY=$target/release/cognito-auth-proxy exec "$venv/bin/python" -m pytest "$@"
