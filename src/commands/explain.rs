@@ -180,7 +180,7 @@ fn place(config: &Config, rule: &str) -> String {
     }
     match &config.authoriser.policy {
         PolicySource::Aws(kept) => format!("{rule} of the policy at AWS ({})", kept.store().key()),
-        PolicySource::File(path) => format!("{rule} of the policy file {}", path.display()),
+        PolicySource::File(path) => format!("{rule} of the policy file {path:?}"),
         PolicySource::Inline(_) => format!("{key}{}", layer(config, &key)),
     }
 }
