@@ -40,7 +40,8 @@ def reference(crate: dict) -> str:
 def component(crate: dict) -> dict:
     kind = "application" if crate.get("root") else "library"
     known = {"type": kind, "bom-ref": reference(crate), "name": crate["name"], "version": crate["version"]}
-    if crate["source"] == "crates.io":
+    # deny.toml admits no other registry than the default one, and no git.
+    if crate["source"] != "local":
         known["purl"] = reference(crate)
     # What only ran while building is not in the binary.
     return known | {"scope": "excluded" if crate.get("kind") == "build" else "required"}
