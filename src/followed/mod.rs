@@ -10,16 +10,13 @@ mod tests;
 use std::{error::Error, io, path::PathBuf, time::Duration};
 
 use aws_lc_rs::digest::{Context, Digest, SHA256};
-use tokio::{
-    task::spawn_blocking,
-    time::{MissedTickBehavior, interval},
-};
+use tokio::{task::spawn_blocking, time::sleep};
 use tracing::{error, info};
 
 use crate::{
     config::{Secret, SecretFile, ValueError},
     metrics::{Metrics, ReloadOutcome, Reloaded},
-    reload::Wishes,
+    reload::{News, Occasion, Seen, Wishes, Writing},
 };
 
 /// Two reads must agree, so a change is in force after at most two of these and the time to read.
@@ -29,9 +26,7 @@ const PERIOD: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct Followed {
     paths: Vec<PathBuf>,
-    judged: Glimpse,
-    verdict: ReloadOutcome,
-    unsettled: Option<Glimpse>,
+    seen: Seen<Glimpse>,
 }
 
 /// What one look at the files gave.
@@ -41,22 +36,13 @@ enum Glimpse {
     Unreadable(io::ErrorKind),
 }
 
-/// Why there was a look.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Occasion {
-    /// It was time.
-    Time,
-    /// Somebody says that the files are as they should be.
-    Wish,
-}
-
 impl Followed {
     /// Files that were read already, and whose texts are in force.
     #[must_use]
     pub fn new(files: impl IntoIterator<Item = SecretFile>) -> Self {
         let (paths, in_force): (Vec<PathBuf>, Vec<Secret>) =
             files.into_iter().map(|SecretFile { path, text }| (path, text)).unzip();
-        Self { paths, judged: Glimpse::Content(hash(&in_force)), verdict: ReloadOutcome::Applied, unsettled: None }
+        Self { paths, seen: Seen::of(Glimpse::Content(hash(&in_force))) }
     }
 
     /// Gives every new content to `take`, for ever, and says in log and `metrics` what came of it. Dropping it ends it.
@@ -70,59 +56,54 @@ impl Followed {
         take: impl Fn(&[Secret]) -> Result<(), ValueError>,
     ) {
         let shown = self.paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ");
-        let mut ticks = interval(PERIOD);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let occasion = tokio::select! {
                 biased;
-                () = wishes.next() => Occasion::Wish,
-                _ = ticks.tick() => Occasion::Time,
+                () = wishes.next() => Occasion::Wished,
+                () = sleep(PERIOD) => Occasion::Due,
             };
             let paths = self.paths.clone();
             let texts = spawn_blocking(move || paths.iter().map(|path| Secret::read(path)).collect()).await;
             let texts: io::Result<Vec<Secret>> = texts.unwrap_or_else(|ended| Err(io::Error::other(ended)));
-            if !self.is_news(glimpse(&texts), occasion) {
-                continue;
+            match self.seen.look(glimpse(&texts), occasion, Writing::InPlace) {
+                News::Change(glimpse) => {
+                    let taken: Result<(), Box<dyn Error>> = match texts {
+                        Ok(texts) => take(&texts).map_err(Into::into),
+                        Err(error) => Err(error.into()),
+                    };
+                    metrics.reloaded(what, self.settle(glimpse, taken, (what, &shown)));
+                }
+                News::None if occasion == Occasion::Wished => {
+                    info!(what = what.name(), path = shown, "read again, nothing has changed");
+                }
+                News::None | News::Unsettled => {}
+                News::Recovery => {
+                    info!(what = what.name(), path = shown, "good again, it is what is in force");
+                    metrics.reloaded(what, ReloadOutcome::Applied);
+                }
             }
-            let taken: Result<(), Box<dyn Error>> = match texts {
-                Ok(texts) => take(&texts).map_err(Into::into),
-                Err(error) => Err(error.into()),
-            };
-            self.verdict = match taken {
-                Ok(()) => {
-                    info!(what = what.name(), path = shown, "read again and taken");
-                    ReloadOutcome::Applied
-                }
-                Err(problem) => {
-                    let problem = &*problem;
-                    error!(
-                        what = what.name(),
-                        path = shown,
-                        error = problem,
-                        "not taken, the last good ones stay in force"
-                    );
-                    ReloadOutcome::Refused
-                }
-            };
-            metrics.reloaded(what, self.verdict);
         }
     }
 
-    /// Whether there is something to judge: seen twice in a row or vouched for, and not what was judged last. What was
-    /// refused is refused again for whoever asks again.
-    fn is_news(&mut self, glimpse: Glimpse, occasion: Occasion) -> bool {
-        let before = self.unsettled.take();
-        let is_new = self.judged != glimpse;
-        let is_settled = match occasion {
-            Occasion::Time => is_new && before == Some(glimpse),
-            Occasion::Wish => is_new || self.verdict == ReloadOutcome::Refused,
-        };
-        if is_settled {
-            self.judged = glimpse;
-        } else if is_new {
-            self.unsettled = Some(glimpse);
+    fn settle(
+        &mut self,
+        glimpse: Glimpse,
+        taken: Result<(), Box<dyn Error>>,
+        (what, shown): (Reloaded, &str),
+    ) -> ReloadOutcome {
+        match taken {
+            Ok(()) => {
+                self.seen.take(glimpse);
+                info!(what = what.name(), path = shown, "read again and taken");
+                ReloadOutcome::Applied
+            }
+            Err(problem) => {
+                self.seen.refuse(glimpse);
+                let error = &*problem;
+                error!(what = what.name(), path = shown, error, "not taken, the last good ones stay in force");
+                ReloadOutcome::Refused
+            }
         }
-        is_settled
     }
 }
 

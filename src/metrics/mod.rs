@@ -20,6 +20,8 @@ use prometheus_client::{
     registry::Registry,
 };
 
+use cells::Unset;
+
 use crate::telemetry;
 
 pub(crate) use label::closed_set;
@@ -46,6 +48,7 @@ pub struct Metrics {
     limits_reached: Counters<Limit>,
     policy_generation: Gauge,
     policy_timestamp: Gauge,
+    reload_failing: Gauges<Reloaded>,
     reloads: Counters<(Reloaded, ReloadOutcome)>,
     spans_dropped: Counter,
     traffic: Traffic,
@@ -79,6 +82,12 @@ impl Default for Metrics {
             "When the policy in force was applied, as Unix time",
             policy_timestamp.clone(),
         );
+        let reload_failing = Gauges::new(Unset::Zero);
+        registry.register(
+            "reload_failing",
+            "1 while what is there is not taken, and the last good one stays in force",
+            reload_failing.clone(),
+        );
         let reloads = Counters::new();
         registry.register("reloads", "What was read again while running, and what came of it", reloads.clone());
         let spans_dropped = Counter::default();
@@ -91,6 +100,7 @@ impl Default for Metrics {
             limits_reached,
             policy_generation,
             policy_timestamp,
+            reload_failing,
             reloads,
             spans_dropped,
             traffic,
@@ -105,9 +115,14 @@ impl Metrics {
         self.limits_reached.inc(limit);
     }
 
-    /// Counts that something was read again.
+    /// Counts that something was read again, and notes whether it lasts that it is not taken.
     pub fn reloaded(&self, what: Reloaded, outcome: ReloadOutcome) {
         self.reloads.inc((what, outcome));
+        let failing = match outcome {
+            ReloadOutcome::Applied => 0,
+            ReloadOutcome::Refused => 1,
+        };
+        self.reload_failing.set(what, failing);
     }
 
     /// Notes that another policy came into force, `at`.

@@ -7,24 +7,19 @@
 
 mod aws;
 mod pace;
-mod seen;
 mod source;
 #[cfg(test)]
 mod tests;
 
-use std::{
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::{sync::Arc, time::SystemTime};
 
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
 pub use self::{aws::AwsProblem, source::PolicyPlace};
 use self::{
     aws::AwsSource,
-    seen::{News, Seen},
     source::{Glimpse, Named, Source},
 };
 use super::{Authoriser, LiveAuthoriser, PolicyError};
@@ -32,18 +27,15 @@ use crate::{
     cause::told,
     config::{self, EmailRules, EmptyPolicy, PolicyRules, PolicySource},
     metrics::{Metrics, ReloadOutcome, Reloaded},
-    reload::Wishes,
+    reload::{News, Occasion, Seen, Wishes},
     telemetry::AUDIT,
 };
-
-/// However often it is wished for, a source is not read more often than this.
-const BREATH: Duration = Duration::from_secs(1);
 
 /// A policy that is kept outside of the configuration, of which one version is in force.
 #[derive(Debug)]
 pub struct KeptPolicy {
     source: Source,
-    seen: Seen,
+    seen: Seen<Glimpse>,
     terms: Terms,
 }
 
@@ -65,13 +57,6 @@ pub struct Following {
     pub wishes: Wishes,
 }
 
-/// Why the source is looked at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Occasion {
-    Due,
-    Wished,
-}
-
 /// Where the policy comes from, once it is known to be none of the configuration's own.
 pub(super) enum Origin<'a> {
     Configuration(&'a PolicyRules),
@@ -89,7 +74,7 @@ pub(super) async fn open(section: &config::Authoriser) -> Result<Origin<'_>, Pol
     let content = source.read_first().await.map_err(|error| at_source(error.into()))?;
     let terms = Terms { when_empty: section.when_empty, email_rules: section.email_rules };
     let authoriser = terms.parse(&content).map_err(at_source)?;
-    Ok(Origin::Kept(Box::new(KeptPolicy { source, seen: Seen::of(content), terms }), authoriser))
+    Ok(Origin::Kept(Box::new(KeptPolicy { source, seen: Seen::of(Ok(content)), terms }), authoriser))
 }
 
 impl Terms {
@@ -102,9 +87,9 @@ impl KeptPolicy {
     /// Follows the source until `stop`. Whatever is wrong with it, the last good policy stays in force and the reason is
     /// logged once.
     ///
-    /// A file caught while it is rewritten in place is not judged: only content read twice in a row is. A writer that
-    /// pauses longer than that in the middle of a file that is a policy up to there is not noticed; rename over where
-    /// that matters.
+    /// A file caught while it is rewritten in place is not judged: only content read twice in a row is, or what is there when
+    /// somebody wishes for a look. A writer that pauses longer than that in the middle of a file that is a policy up to
+    /// there is not noticed; rename over where that matters.
     pub async fn follow(self, following: Following, stop: CancellationToken) {
         stop.run_until_cancelled(self.follow_for_ever(following)).await;
     }
@@ -112,14 +97,9 @@ impl KeptPolicy {
     async fn follow_for_ever(mut self, mut following: Following) {
         let mut pace = self.source.pace();
         loop {
-            let earliest = Instant::now() + BREATH;
-            let wish = async {
-                following.wishes.next().await;
-                sleep_until(earliest).await;
-            };
             let occasion = tokio::select! {
                 biased;
-                () = wish => Occasion::Wished,
+                () = following.wishes.next() => Occasion::Wished,
                 () = sleep(pace.next(self.seen.found())) => Occasion::Due,
             };
             let glimpse = self.source.read().await;
@@ -129,7 +109,7 @@ impl KeptPolicy {
 
     fn consider(&mut self, glimpse: Glimpse, occasion: Occasion, following: &Following) {
         let Named { path, secret, parameter } = self.source.named();
-        match self.seen.look(glimpse, self.source.writing()) {
+        match self.seen.look(glimpse, occasion, self.source.writing()) {
             News::Change(glimpse) => self.judge(glimpse, following),
             News::None if occasion == Occasion::Wished => {
                 info!(path, secret, parameter, "policy read again, nothing has changed");
@@ -145,13 +125,13 @@ impl KeptPolicy {
     fn judge(&mut self, glimpse: Glimpse, following: &Following) {
         let Named { path, secret, parameter } = self.source.named();
         let judged = match &glimpse {
-            Ok(content) => self.terms.parse(content).map(|authoriser| (authoriser, content.clone())),
+            Ok(content) => self.terms.parse(content),
             Err(problem) => Err(problem.clone().into()),
         };
         match judged {
-            Ok((authoriser, content)) => {
+            Ok(authoriser) => {
                 following.live.replace(authoriser);
-                self.seen.take(content);
+                self.seen.take(glimpse);
                 following.metrics.policy_in_force(SystemTime::now());
                 following.metrics.reloaded(Reloaded::Policy, ReloadOutcome::Applied);
                 info!(target: AUDIT, path, secret, parameter, "policy applied");

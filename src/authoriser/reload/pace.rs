@@ -4,21 +4,14 @@ use std::time::Duration;
 
 use aws_lc_rs::rand;
 
+use crate::reload::Found;
+
 /// Two reads must agree, so a change is in force after at most two of these and the time to read, below the 5 s that
 /// operators are promised.
 pub(super) const PERIOD: Duration = Duration::from_secs(1);
 
 /// After the first look that found something wrong; each further one doubles it.
 const FIRST_RETRY: Duration = Duration::from_secs(5);
-
-/// How a look ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Found {
-    /// A policy, which is in force.
-    Good,
-    /// Nothing that could be taken.
-    Trouble,
-}
 
 /// When the next look is due.
 #[derive(Debug)]

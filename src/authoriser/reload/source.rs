@@ -12,7 +12,7 @@ use super::{
     aws::{AwsProblem, AwsSource},
     pace::Pace,
 };
-use crate::config::AwsStore;
+use crate::{config::AwsStore, reload::Writing};
 
 /// How often AWS is asked before a process that has no policy gives up: a role or a network may come a moment late.
 const FIRST_ATTEMPTS: u32 = 3;
@@ -31,15 +31,6 @@ pub(super) type Glimpse = Result<Vec<u8>, ReadError>;
 pub(super) enum Source {
     Aws(Box<AwsSource>),
     File(PathBuf),
-}
-
-/// Whether what was read can be half of what is being written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Writing {
-    /// Whoever writes is seen to write.
-    InPlace,
-    /// A read sees all of a version.
-    Whole,
 }
 
 /// A source as errors name it.

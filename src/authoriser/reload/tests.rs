@@ -3,6 +3,7 @@ use std::{
     io::{self, Write},
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
+    time::Duration,
 };
 
 use tempfile::TempDir;
@@ -192,6 +193,7 @@ async fn a_file_that_is_good_again_is_said_to_be() {
         watched.write(&policy("a"));
         sleep(SETTLED).await;
         assert_eq!((watched.lines("ERROR"), watched.lines("INFO")), (1, before + 1));
+        assert!(watched.metrics.render().contains("reload_failing{what=\"policy\"} 0"));
     })
     .await;
 }
@@ -245,8 +247,26 @@ async fn a_process_does_not_start_without_its_policy_file() {
 async fn a_wish_has_the_file_read_at_once_and_is_answered_in_the_log() {
     watching(EmptyPolicy::Refuse, async |watched| {
         watched.reload.wish();
-        sleep(BREATH).await;
+        sleep(PERIOD).await;
         assert!(watched.text().contains("nothing has changed"), "{}", watched.text());
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wish_takes_what_is_there_and_tells_again_what_is_wrong_with_it() {
+    watching(EmptyPolicy::Refuse, async |watched| {
+        for told in 1..=2 {
+            watched.write("{");
+            watched.reload.wish();
+            sleep(PERIOD / 4).await;
+            assert_eq!(watched.lines("ERROR"), told, "{}", watched.text());
+            sleep(PERIOD).await;
+        }
+        watched.write(&policy("b"));
+        watched.reload.wish();
+        sleep(PERIOD / 4).await;
+        assert_eq!(watched.admitted(), "b");
     })
     .await;
 }
@@ -273,10 +293,12 @@ async fn what_becomes_of_the_policy_is_counted() {
         sleep(SETTLED).await;
         assert!(counts("cognito_auth_proxy_reloads_total{what=\"policy\",outcome=\"refused\"} 1"));
         assert!(counts("cognito_auth_proxy_policy_generation 0"), "the last good policy stays in force");
+        assert!(counts("cognito_auth_proxy_reload_failing{what=\"policy\"} 1"));
         watched.write(&policy("b"));
         sleep(SETTLED).await;
         assert!(counts("cognito_auth_proxy_reloads_total{what=\"policy\",outcome=\"applied\"} 1"));
         assert!(counts("cognito_auth_proxy_policy_generation 1"));
+        assert!(counts("cognito_auth_proxy_reload_failing{what=\"policy\"} 0"));
     })
     .await;
 }
