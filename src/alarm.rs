@@ -9,6 +9,11 @@ use tokio::time::{Instant, Sleep, sleep_until};
 pub(crate) struct Alarm(Option<Pin<Box<Sleep>>>);
 
 impl Alarm {
+    /// One that was never set.
+    pub(crate) const fn new() -> Self {
+        Self(None)
+    }
+
     /// Whether `moment` has come; if not, the task of `context` is woken then, or earlier.
     ///
     /// A timer that is to ring earlier stays, and is set anew when it does: moments that are put off again and again cost

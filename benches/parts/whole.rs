@@ -4,7 +4,7 @@ use cognito_auth_proxy::{
     app::App,
     config::{Config, Environment, Flags},
     dev::{Issuer, KeyEndpoint, Parties, Tokens, User},
-    ingress::{Connection, RequestBody, Room},
+    ingress::{Connection, RequestBody, Room, Scheme},
 };
 use http::Request;
 use tokio::runtime::Runtime;
@@ -52,6 +52,7 @@ impl Whole {
         let connection = Connection {
             peer: "127.0.0.1:40000".parse().unwrap(),
             local: "127.0.0.1:8080".parse().unwrap(),
+            scheme: Scheme::Http,
             room: Room::Enough,
         };
         let response = self.runtime.block_on(self.app.gateway().handle(request, connection));

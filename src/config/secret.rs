@@ -27,8 +27,12 @@ impl Secret {
     /// Reads a file. Editors end one with a line end that is no part of a shared secret.
     ///
     /// # Errors
-    /// The operating system's; `InvalidData` where it is not UTF-8 or longer than a mebibyte.
+    /// The operating system's; `InvalidData` where it is not UTF-8 or longer than a mebibyte; `InvalidInput` where it is not a
+    /// regular file: a pipe would keep its reader waiting for ever.
     pub fn read(path: &Path) -> io::Result<Self> {
+        if !path.metadata()?.is_file() {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"));
+        }
         let mut text = Zeroizing::new(String::new());
         let length = File::open(path)?.take(LONGEST + 1).read_to_string(&mut text)?;
         if length as u64 > LONGEST {

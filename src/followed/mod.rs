@@ -71,37 +71,38 @@ impl Followed {
                         Ok(texts) => take(&texts).map_err(Into::into),
                         Err(error) => Err(error.into()),
                     };
-                    metrics.reloaded(what, self.settle(glimpse, taken, (what, &shown)));
+                    self.settle(glimpse, taken, (what, &shown, metrics));
                 }
                 News::None if occasion == Occasion::Wished => {
                     info!(what = what.name(), path = shown, "read again, nothing has changed");
                 }
                 News::None | News::Unsettled => {}
                 News::Recovery => {
-                    info!(what = what.name(), path = shown, "good again, it is what is in force");
                     metrics.reloaded(what, ReloadOutcome::Applied);
+                    info!(what = what.name(), path = shown, "good again, it is what is in force");
                 }
             }
         }
     }
 
+    /// Notes what came of a change, and says so once it is counted.
     fn settle(
         &mut self,
         glimpse: Glimpse,
         taken: Result<(), Box<dyn Error>>,
-        (what, shown): (Reloaded, &str),
-    ) -> ReloadOutcome {
+        (what, shown, metrics): (Reloaded, &str, &Metrics),
+    ) {
         match taken {
             Ok(()) => {
                 self.seen.take(glimpse);
+                metrics.reloaded(what, ReloadOutcome::Applied);
                 info!(what = what.name(), path = shown, "read again and taken");
-                ReloadOutcome::Applied
             }
             Err(problem) => {
                 self.seen.refuse(glimpse);
+                metrics.reloaded(what, ReloadOutcome::Refused);
                 let error = &*problem;
                 error!(what = what.name(), path = shown, error, "not taken, the last good ones stay in force");
-                ReloadOutcome::Refused
             }
         }
     }

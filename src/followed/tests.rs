@@ -109,3 +109,19 @@ async fn what_is_broken_or_gone_is_refused_and_counted() {
     assert_eq!(pair.taken(), ["four+five"]);
     assert!(pair.metrics.render().contains("reload_failing{what=\"signing_keys\"} 0"));
 }
+
+/// Reading it would wait for a writer for ever, and no later file would be looked at.
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pipe_is_refused_and_what_takes_its_place_is_taken() {
+    let pair = Pair::new();
+    let path = pair.directory.path().join("a");
+    fs::remove_file(&path).unwrap();
+    let made = std::process::Command::new("mkfifo").arg(&path).status().unwrap();
+    assert!(made.success());
+    pair.until(|pair| pair.counted("refused")).await;
+    fs::remove_file(&path).unwrap();
+    pair.write("a", "six");
+    pair.until(|pair| pair.counted("applied")).await;
+    assert_eq!(pair.taken(), ["six+two"]);
+}

@@ -21,8 +21,30 @@ pub struct Connection {
     pub peer: SocketAddr,
     /// Our end.
     pub local: SocketAddr,
+    /// What it speaks.
+    pub scheme: Scheme,
     /// Whether there was room for it.
     pub room: Room,
+}
+
+/// How a request came, as URLs say it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scheme {
+    /// In the clear.
+    Http,
+    /// Over TLS.
+    Https,
+}
+
+impl Scheme {
+    /// `http` or `https`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Https => "https",
+        }
+    }
 }
 
 /// Whether there was room for a connection.
@@ -48,7 +70,7 @@ pub enum Hop {
 pub struct Forwarded {
     hop: Hop,
     chain: Chain,
-    scheme: &'static str,
+    scheme: Scheme,
     port: u16,
     /// Whether a trusted hop named the port.
     port_source: PortSource,
@@ -78,7 +100,7 @@ impl Forwarded {
             return Self {
                 hop: Hop::Unknown,
                 chain: Chain::Read(vec![peer]),
-                scheme: "http",
+                scheme: connection.scheme,
                 port: connection.local.port(),
                 port_source: PortSource::OurListener,
             };
@@ -88,8 +110,9 @@ impl Forwarded {
             hop: Hop::Trusted,
             chain: Chain::of(fields, trusted.hops).unwrap_or_else(|| Chain::Read(vec![peer])),
             scheme: match last_value(fields, &FORWARDED_PROTO) {
-                Some(text) if text.eq_ignore_ascii_case("https") => "https",
-                Some(_) | None => "http",
+                Some(text) if text.eq_ignore_ascii_case("https") => Scheme::Https,
+                Some(_) => Scheme::Http,
+                None => connection.scheme,
             },
             port: port.unwrap_or_else(|| connection.local.port()),
             port_source: if port.is_some() { PortSource::TrustedHop } else { PortSource::OurListener },
@@ -105,7 +128,7 @@ impl Forwarded {
     /// `https` or `http`, as the client sees it.
     #[must_use]
     pub const fn scheme(&self) -> &'static str {
-        self.scheme
+        self.scheme.as_str()
     }
 
     /// The client's address as the first trusted hop saw it.
@@ -137,7 +160,7 @@ impl Forwarded {
             port => HeaderValue::from(port),
         };
         fields.insert(&FORWARDED_PORT, port);
-        fields.insert(&FORWARDED_PROTO, HeaderValue::from_static(self.scheme));
+        fields.insert(&FORWARDED_PROTO, HeaderValue::from_static(self.scheme.as_str()));
     }
 }
 
@@ -236,8 +259,12 @@ mod tests {
         for (name, value) in fields {
             map.append(*name, HeaderValue::from_static(value));
         }
-        let connection =
-            Connection { peer: peer.parse().unwrap(), local: "10.0.0.9:8080".parse().unwrap(), room: Room::Enough };
+        let connection = Connection {
+            peer: peer.parse().unwrap(),
+            local: "10.0.0.9:8080".parse().unwrap(),
+            scheme: Scheme::Http,
+            room: Room::Enough,
+        };
         let trusted = TrustedHops { networks: vec!["10.0.0.0/8".parse().unwrap()], hops };
         let mut out = HeaderMap::new();
         Forwarded::read(&map, connection, &trusted).set(&mut out, &HeaderValue::from_static("app.example"));
@@ -320,7 +347,8 @@ mod tests {
         fields.insert(&FORWARDED_FOR, HeaderValue::from_static("6.6.6.6, 203.0.113.7, 10.0.0.2"));
         let of = |fields: &HeaderMap, peer: &str| {
             let peer = peer.parse().unwrap();
-            let connection = Connection { peer, local: "10.0.0.9:8080".parse().unwrap(), room: Room::Enough };
+            let connection =
+                Connection { peer, local: "10.0.0.9:8080".parse().unwrap(), scheme: Scheme::Http, room: Room::Enough };
             let trusted = TrustedHops { networks: vec!["10.0.0.0/8".parse().unwrap()], hops: 2 };
             let forwarded = Forwarded::read(fields, connection, &trusted);
             (forwarded.client().unwrap().to_string(), forwarded.balancer_port())

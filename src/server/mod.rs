@@ -8,7 +8,7 @@ mod listener;
 mod places;
 mod protocols;
 mod reading;
-mod stall;
+mod socket;
 mod tls;
 mod watched;
 
@@ -30,7 +30,7 @@ use hyper::{body::Incoming, service::service_fn};
 use hyper_util::{rt::TokioIo, server::conn::auto};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    net::{TcpListener, TcpStream},
+    net::TcpListener,
     time::{Instant, timeout},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -46,11 +46,12 @@ use self::{
     exchanges::{Answered, Exchanges},
     places::{Places, Seat},
     protocols::TaskExecutor,
+    socket::{Outgoing, Socket, Taker},
     watched::{Watch, Watched},
 };
 use crate::{
     config::{ConnectionLimits, HeadLimits},
-    ingress::{Connection, Received, Room},
+    ingress::{Connection, Received, Room, Scheme},
     metrics::{Limit, Metrics},
 };
 
@@ -151,6 +152,7 @@ impl Server {
                     let ends = (peer, stream.local_addr().unwrap_or(local));
                     let seat = self.places.seat(place);
                     let (server, answer) = (Arc::clone(&self), Arc::clone(&answer));
+                    let stream = self.socket(stream, peer);
                     match &self.terms.transport {
                         Transport::Plain => self.connections.spawn(server.connection(stream, ends, seat, answer)),
                         Transport::Tls(tls) => {
@@ -170,10 +172,15 @@ impl Server {
         }
     }
 
+    fn socket<S>(&self, stream: S, peer: SocketAddr) -> Socket<S> {
+        let (patience, metrics) = (self.terms.limits.write_timeout, Arc::clone(&self.terms.metrics));
+        Socket::new(stream, Taker { peer, patience, metrics })
+    }
+
     /// A connection that begins with a handshake, which has the time of a head.
-    async fn secured<A: Answer>(
+    async fn secured<A: Answer, S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
         self: Arc<Self>,
-        (tls, stream): (Arc<Tls>, TcpStream),
+        (tls, stream): (Arc<Tls>, Socket<S>),
         ends: (SocketAddr, SocketAddr),
         seat: Seat,
         answer: Arc<A>,
@@ -203,7 +210,7 @@ impl Server {
         }
     }
 
-    async fn connection<A: Answer, S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+    async fn connection<A: Answer, S: AsyncRead + AsyncWrite + Outgoing + Unpin + Send + 'static>(
         self: Arc<Self>,
         stream: S,
         (peer, local): (SocketAddr, SocketAddr),
@@ -224,7 +231,12 @@ impl Server {
             tasks: self.connections.clone(),
             stage: self.terms.stage.clone(),
         };
-        let service = service_fn(move |request| exchange(&answer, request, Connection { peer, local, room }, &begun));
+        let scheme = match self.terms.transport {
+            Transport::Plain => Scheme::Http,
+            Transport::Tls(_) => Scheme::Https,
+        };
+        let at = Connection { peer, local, scheme, room };
+        let service = service_fn(move |request| exchange(&answer, request, at, &begun));
         let connection = builder.serve_connection_with_upgrades(stream, service);
         let mut connection = pin!(connection);
         let ended = tokio::select! {

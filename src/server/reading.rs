@@ -12,6 +12,7 @@ use super::{
     allowance::Allowance,
     exchanges::Exchanges,
     frames::{Frames, PREFACE},
+    socket::Outflow,
 };
 use crate::{alarm::Alarm, config::ConnectionLimits, metrics::Limit};
 
@@ -24,15 +25,6 @@ pub(super) enum Waiting {
     Over,
 }
 
-/// What the client has yet to take, as far as the connection knows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Answer {
-    /// Nothing.
-    Taken,
-    /// Something, and it does not take it just now.
-    Waits,
-}
-
 /// The judge of what one connection sends.
 #[derive(Debug)]
 pub(super) struct Reading {
@@ -41,8 +33,6 @@ pub(super) struct Reading {
     keep_alive_timeout: Duration,
     protocol: Protocol,
     head: Head,
-    /// When an answer that the client did not take at once went on its way again.
-    went_on: Option<Instant>,
     idle_alarm: Alarm,
     alarm: Alarm,
 }
@@ -79,7 +69,6 @@ impl Reading {
             keep_alive_timeout,
             protocol,
             head: Head::None,
-            went_on: None,
             idle_alarm: Alarm::default(),
             alarm: Alarm::default(),
         }
@@ -129,10 +118,10 @@ impl Reading {
     }
 
     /// Takes note that nothing came; the task of `context` is woken when that has lasted too long.
-    pub(super) fn waits(&mut self, answer: Answer, context: &mut Context<'_>) -> Result<Waiting, Limit> {
+    pub(super) fn waits(&mut self, outflow: Outflow, context: &mut Context<'_>) -> Result<Waiting, Limit> {
         self.settle();
         let due = match self.head {
-            Head::None => return Ok(self.idles(answer, context)),
+            Head::None => return Ok(self.idles(outflow, context)),
             // A head that has begun is given no more time than one that has not.
             Head::Begun => Instant::now() + self.limits.head_timeout.min(self.keep_alive_timeout),
             Head::Due(due) => due,
@@ -147,7 +136,7 @@ impl Reading {
     }
 
     /// Whether an HTTP/1.1 connection that has had a request is idle, and has been for long. HTTP/2 has pings.
-    fn idles(&mut self, answer: Answer, context: &mut Context<'_>) -> Waiting {
+    fn idles(&mut self, outflow: Outflow, context: &mut Context<'_>) -> Waiting {
         match self.protocol {
             Protocol::Http1 { begun: 1.. } => {}
             Protocol::Http1 { .. } | Protocol::Http2 { .. } | Protocol::Other | Protocol::Unknown { .. } => {
@@ -155,22 +144,19 @@ impl Reading {
             }
         }
         // An exchange ends when hyper has the last of its answer, which may be long before the client has.
-        let ended = match answer {
-            Answer::Taken => self.exchanges.idle_since(),
-            Answer::Waits => None,
+        let since = match outflow {
+            Outflow::Free(went_on) => {
+                self.exchanges.idle_since().map(|ended| went_on.map_or(ended, |it| it.max(ended)))
+            }
+            Outflow::Waits(_) | Outflow::GivenUp => None,
         };
-        match ended.map(|ended| self.went_on.map_or(ended, |went_on| went_on.max(ended))) {
+        match since {
             // hyper asks for bytes while an exchange is open, and need not ask again when it ends.
             None => self.idle_alarm.keeps_waking(self.keep_alive_timeout, context),
             Some(since) if self.idle_alarm.rings(since + self.keep_alive_timeout, context) => return Waiting::Over,
             Some(_) => {}
         }
         Waiting::On
-    }
-
-    /// Takes note that the client took something again, for which the connection had waited.
-    pub(super) fn went_on_writing(&mut self) {
-        self.went_on = Some(Instant::now());
     }
 
     /// Whether a refusal in HTTP/1.1 would be understood.
@@ -220,15 +206,15 @@ mod tests {
         let (exchanges, mut context) = (Arc::default(), Context::from_waker(Waker::noop()));
         let mut reading = Reading::new(Arc::clone(&exchanges), LIMITS, KEEP_ALIVE);
         for _ in 0..3 {
-            reading.waits(Answer::Taken, &mut context).unwrap();
+            reading.waits(Outflow::Free(None), &mut context).unwrap();
             reading.took(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").unwrap();
             let exchange = exchanges.begin();
-            reading.waits(Answer::Taken, &mut context).unwrap();
+            reading.waits(Outflow::Free(None), &mut context).unwrap();
             drop(exchange);
         }
         assert!(!reading.alarm.was_made());
         reading.took(b"GET").unwrap();
-        reading.waits(Answer::Taken, &mut context).unwrap();
+        reading.waits(Outflow::Free(None), &mut context).unwrap();
         assert!(reading.alarm.was_made());
     }
 
@@ -239,7 +225,7 @@ mod tests {
         reading.took(PREFACE).unwrap();
         for _ in 0..30 {
             reading.took(b"\0\0\0\x04\0\0\0\0\0\0\0\x01\x01\x05\0\0\0\x01\x82").unwrap();
-            reading.waits(Answer::Taken, &mut context).unwrap();
+            reading.waits(Outflow::Free(None), &mut context).unwrap();
         }
         assert!(!reading.alarm.was_made());
     }
@@ -253,6 +239,6 @@ mod tests {
         exchanges.upgrade();
         reading.took(b"frame").unwrap();
         tokio::time::advance(LIMITS.head_timeout * 2).await;
-        reading.waits(Answer::Taken, &mut context).unwrap();
+        reading.waits(Outflow::Free(None), &mut context).unwrap();
     }
 }

@@ -4,7 +4,7 @@ use std::{fmt, io, sync::Arc};
 
 use arc_swap::ArcSwap;
 use thiserror::Error;
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::{
     TlsAcceptor,
     rustls::{self, ServerConfig, sign::SingleCertAndKey},
@@ -65,7 +65,7 @@ impl Tls {
     }
 
     /// The handshake of one connection.
-    pub(super) async fn accept(&self, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
+    pub(super) async fn accept<S: AsyncRead + AsyncWrite + Unpin>(&self, stream: S) -> io::Result<TlsStream<S>> {
         TlsAcceptor::from(self.0.load_full()).accept(stream).await
     }
 }

@@ -1,5 +1,5 @@
-//! The bytes of one connection under the eyes of its limits: what comes too slowly, asks too often or takes nothing ends
-//! the connection, with a word where one can still be understood.
+//! The bytes of one connection under the eyes of its limits: what comes too slowly or asks too often ends the connection, with
+//! a word where one can still be understood.
 
 use std::{
     io,
@@ -17,8 +17,8 @@ use tracing::debug;
 use super::{
     exchanges::Exchanges,
     places::Seat,
-    reading::{Answer, Reading, Waiting},
-    stall::Stall,
+    reading::{Reading, Waiting},
+    socket::Outgoing,
 };
 use crate::{
     config::ConnectionLimits,
@@ -49,8 +49,6 @@ pub(super) struct Watched<S> {
     stream: S,
     watch: Watch,
     reading: Reading,
-    writing: Stall,
-    flushing: Stall,
     /// Whether the stream took all of what was last written to it.
     taken: Taken,
     /// What ended it.
@@ -65,11 +63,10 @@ enum Taken {
     Part,
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Watched<S> {
+impl<S: AsyncRead + AsyncWrite + Outgoing + Unpin> Watched<S> {
     pub(super) fn new(stream: S, exchanges: Arc<Exchanges>, watch: Watch, seat: Seat) -> Self {
         let reading = Reading::new(exchanges, watch.limits, watch.keep_alive_timeout);
-        let (writing, flushing) = (Stall::default(), Stall::default());
-        Self { stream, watch, reading, writing, flushing, taken: Taken::All, reached: None, _seat: seat }
+        Self { stream, watch, reading, taken: Taken::All, reached: None, _seat: seat }
     }
 
     /// Ends the connection: everything fails from now on.
@@ -84,7 +81,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Watched<S> {
 
     /// Not within a frame or an answer that is on its way, and no more than there is room for at once.
     fn say_why(&mut self, limit: Limit, context: &mut Context<'_>) {
-        if self.writing.is_on() || self.taken == Taken::Part {
+        if self.taken == Taken::Part {
             return;
         }
         let stream = Pin::new(&mut self.stream);
@@ -104,21 +101,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Watched<S> {
         self.reached.map_or(Ok(()), |limit| Err(over(limit)))
     }
 
-    fn wrote(
-        &mut self,
-        wrote: Poll<io::Result<usize>>,
-        all: usize,
-        context: &mut Context<'_>,
-    ) -> Poll<io::Result<usize>> {
-        if self.writing.is_on() && wrote.is_ready() {
-            self.reading.went_on_writing();
-        }
-        if self.writing.lasts(&wrote, self.watch.limits.write_timeout, context) {
-            return Poll::Ready(Err(self.stop(Limit::WriteTimeout, context)));
-        }
-        if let Poll::Ready(Ok(taken)) = wrote {
-            self.taken = if taken < all { Taken::Part } else { Taken::All };
-        }
+    fn wrote(&mut self, wrote: Poll<io::Result<usize>>, all: usize) -> Poll<io::Result<usize>> {
+        self.taken = match wrote {
+            Poll::Ready(Ok(taken)) if taken >= all => Taken::All,
+            Poll::Ready(_) | Poll::Pending => Taken::Part,
+        };
         wrote
     }
 }
@@ -136,7 +123,7 @@ fn request_timeout() -> String {
     )
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Watched<S> {
+impl<S: AsyncRead + AsyncWrite + Outgoing + Unpin> AsyncRead for Watched<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -151,10 +138,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Watched<S> {
                 this.reading.took(buffer.filled().get(before..).unwrap_or_default()).map(|()| Waiting::On)
             }
             Poll::Ready(Err(_)) => Ok(Waiting::On),
-            Poll::Pending => {
-                let answer = if this.writing.is_on() { Answer::Waits } else { Answer::Taken };
-                this.reading.waits(answer, context)
-            }
+            Poll::Pending => this.reading.waits(this.stream.outflow(), context),
         };
         match judged {
             Ok(Waiting::On) => read,
@@ -165,11 +149,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Watched<S> {
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Watched<S> {
+impl<S: AsyncRead + AsyncWrite + Outgoing + Unpin> AsyncWrite for Watched<S> {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         self.check()?;
         let wrote = Pin::new(&mut self.stream).poll_write(context, bytes);
-        self.wrote(wrote, bytes.len(), context)
+        self.wrote(wrote, bytes.len())
     }
 
     fn poll_write_vectored(
@@ -179,7 +163,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Watched<S> {
     ) -> Poll<io::Result<usize>> {
         self.check()?;
         let wrote = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
-        self.wrote(wrote, slices.iter().map(|slice| slice.len()).sum(), context)
+        self.wrote(wrote, slices.iter().map(|slice| slice.len()).sum())
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -188,21 +172,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Watched<S> {
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.check()?;
-        let this = &mut *self;
-        let flushed = Pin::new(&mut this.stream).poll_flush(context);
-        if this.flushing.lasts(&flushed, this.watch.limits.write_timeout, context) {
-            return Poll::Ready(Err(this.stop(Limit::WriteTimeout, context)));
-        }
-        flushed
+        Pin::new(&mut self.stream).poll_flush(context)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let this = &mut *self;
-        let shut = Pin::new(&mut this.stream).poll_shutdown(context);
-        // TLS says goodbye, for which a client that takes nothing has no room.
-        if this.flushing.lasts(&shut, this.watch.limits.write_timeout, context) {
-            return Poll::Ready(Err(this.stop(Limit::WriteTimeout, context)));
-        }
-        shut
+        Pin::new(&mut self.stream).poll_shutdown(context)
     }
 }

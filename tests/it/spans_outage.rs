@@ -85,7 +85,7 @@ async fn the_last_spans_are_sent_before_the_process_ends() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn spans_are_taken_again_when_the_collector_is_back() {
+async fn spans_are_sent_again_when_the_collector_is_back() {
     let (upstream, hanging) = (Upstream::start().await, Application::listen().await);
     let serving = Setup::new(&upstream).await.traced(&hanging.url()).start_process().await;
     ask(&serving, 50).await;
@@ -98,7 +98,6 @@ async fn spans_are_taken_again_when_the_collector_is_back() {
     let mut taking = hanging.accept().await;
     taking.request().await;
     taking.send("HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").await;
-    eventually("the word of it", async || serving.process.said(&["the collector takes spans again"]) == 1).await;
     assert_eq!(dropped(&serving).await, 50);
 }
 

@@ -7,6 +7,7 @@ use tokio_rustls::rustls::{
 };
 
 use crate::support::{
+    answers::with,
     application::Application,
     client::{Wire, request},
     door::Door,
@@ -38,7 +39,9 @@ async fn both_versions_of_tls_carry_requests_and_the_application_sees_no_differe
         fields.retain(|(name, _)| !changing.contains(&name.as_str()));
         fields
     };
-    let in_plain = fields(plain.admits("in plain", &plain.proxy.tokens().fields()).await);
+    // As a load balancer has it: the browser's scheme, whatever it speaks itself.
+    let scheme = [("x-forwarded-proto", "https")];
+    let in_plain = fields(plain.admits("in plain", &with(&scheme, &plain.proxy.tokens().fields())).await);
     let files = Files::of(&pair);
     for (version, agreed) in [(&TLS12, ProtocolVersion::TLSv1_2), (&TLS13, ProtocolVersion::TLSv1_3)] {
         let upstream = Upstream::start().await;
@@ -46,7 +49,7 @@ async fn both_versions_of_tls_carry_requests_and_the_application_sees_no_differe
         let balancer = Balancer::before(proxy.address, Client::with(&[pair.der()], &[version], &["http/1.1"])).await;
         proxy.address = balancer.address;
         let door = Door { upstream, proxy };
-        let seen = door.admits("in TLS", &door.proxy.tokens().fields()).await;
+        let seen = door.admits("in TLS", &with(&scheme, &door.proxy.tokens().fields())).await;
         assert_eq!(seen.claims()["email"], "ann@example.com");
         assert_eq!(fields(seen), in_plain);
         assert_eq!((balancer.agreed().version, balancer.agreed().protocol.as_deref()), (agreed, Some("http/1.1")));
@@ -75,6 +78,18 @@ async fn what_the_load_balancer_says_of_the_browsers_scheme_counts_as_before() {
     for said in ["https", "http"] {
         proxy.send_signed_in("GET /page", &[("X-Forwarded-Proto", said)]).await;
         assert_eq!(upstream.next().await.field("x-forwarded-proto"), Some(said));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_nobody_counts_who_names_the_scheme_it_is_that_of_the_connection() {
+    let upstream = Upstream::start().await;
+    for (trusted, said) in [("127.0.0.0/8", None), ("10.0.0.0/8", None), ("10.0.0.0/8", Some("http"))] {
+        let setup = Setup::new(&upstream).await.set("COGNITO_AUTH_TRUSTED_PROXIES", trusted);
+        let (proxy, _balancer) = balanced(setup, &["http/1.1"]).await;
+        let said: Vec<_> = said.into_iter().map(|scheme| ("X-Forwarded-Proto", scheme)).collect();
+        proxy.send_signed_in("GET /page", &said).await;
+        assert_eq!(upstream.next().await.field("x-forwarded-proto"), Some("https"), "{trusted} {said:?}");
     }
 }
 

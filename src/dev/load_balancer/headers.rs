@@ -108,7 +108,7 @@ fn for_plain_http(cookie: &HeaderValue) -> HeaderValue {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ingress::Room;
+    use crate::ingress::{Room, Scheme};
 
     const NOW: u64 = 0x6789_1234;
 
@@ -120,6 +120,7 @@ mod tests {
         let connection = Connection {
             peer: "127.0.0.9:5000".parse().unwrap(),
             local: "127.0.0.1:4430".parse().unwrap(),
+            scheme: Scheme::Https,
             room: Room::Enough,
         };
         dress(&mut map, connection, NOW);

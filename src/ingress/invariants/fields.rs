@@ -10,7 +10,7 @@ use crate::{
     config::{HeadLimits, TraceParents, TrustedHops},
     ingress::{
         Arrival, ClaimedNames, Connection, Field, Hygiene, Inbound, Malformed, Presented, RELOGIN_GUARD, ReloginGuard,
-        RequestBody, Room, SessionCookies,
+        RequestBody, Room, Scheme, SessionCookies,
     },
 };
 
@@ -99,7 +99,7 @@ fn sanitised(fields: &HeaderMap) -> Result<Inbound, Malformed> {
     let mut request = Request::new(RequestBody::Empty);
     *request.headers_mut() = fields.clone();
     let address = ([127, 0, 0, 1], 1).into();
-    let connection = Connection { peer: address, local: address, room: Room::Enough };
+    let connection = Connection { peer: address, local: address, scheme: Scheme::Http, room: Room::Enough };
     let arrival = Arrival { connection, request_id: HeaderValue::from_static("1") };
     Inbound::sanitise(request, arrival, &hygiene())
 }

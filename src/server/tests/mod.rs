@@ -11,8 +11,8 @@ use tokio::{
 
 use super::*;
 
-mod goodbye;
 mod idle;
+mod secured;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -126,6 +126,7 @@ async fn connect(server: &Arc<Server>, answer: impl Answer) -> DuplexStream {
     let address: SocketAddr = "127.0.0.1:1".parse().unwrap();
     let seat = server.places.seat(server.places.next().await);
     let tasks = server.connections.clone();
+    let stream = server.socket(stream, address);
     tasks.spawn(Arc::clone(server).connection(stream, (address, address), seat, Arc::new(answer)));
     client
 }
