@@ -106,7 +106,11 @@ impl Gateway {
             Route::Protected => match self.admit(&inbound, record).await {
                 Ok(authorised) => Permit::User(authorised),
                 Err(rejection) => {
-                    let relogin = self.relogins.offer(&rejection, &inbound, petitioner.caller).ok_or(rejection)?;
+                    let Some(relogin) = self.relogins.offer(&rejection, &inbound, petitioner.caller) else {
+                        return Err(rejection);
+                    };
+                    // The browser sees no refusal; the operator has to hear of a clock that is off all the same.
+                    self.hints.hear(&rejection);
                     record.refusal = Some(Reason::TokenExpired);
                     record.decided(Decision::Deny);
                     return Ok(own(relogin));

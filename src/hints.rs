@@ -1,7 +1,7 @@
 //! What an operator has to change, said in the log of the running proxy where a refusal shows it: once for each thing.
 //!
-//! A refusal's cause comes from a request that nothing is known of. So every hint says that it is unverified, repeats
-//! nothing but a well-formed ARN, and a stranger who sends thousands of them gets sixteen lines.
+//! A refusal's cause comes from a request that nothing is known of. So what only a token says is told as unverified, nothing
+//! is repeated but a well-formed ARN or a field's name, and a stranger who sends thousands of them gets sixteen lines.
 
 use std::{
     collections::HashSet,
@@ -45,10 +45,12 @@ pub struct Hints {
 enum Once {
     AccessToken = 1,
     Client = 1 << 1,
-    Expired = 1 << 2,
-    Issuer = 1 << 3,
-    Length = 1 << 4,
-    TokenUse = 1 << 5,
+    Credential = 1 << 2,
+    Expired = 1 << 3,
+    Field = 1 << 4,
+    Fields = 1 << 5,
+    Issuer = 1 << 6,
+    TokenUse = 1 << 7,
 }
 
 impl Hints {
@@ -67,7 +69,7 @@ impl Hints {
         match rejection {
             Rejection::Authentication(error) => self.hear_authentication(error),
             Rejection::Malformed(Malformed::FieldTooLong { name, size }) => {
-                if self.is_new(Once::Length) {
+                if self.is_new(Once::Field) {
                     let name = name.as_str();
                     let name = name.get(..name.floor_char_boundary(LONGEST_NAME)).unwrap_or(name);
                     let limit = self.limits.field_size;
@@ -78,7 +80,7 @@ impl Hints {
                 }
             }
             Rejection::Malformed(Malformed::FieldsTooLarge) => {
-                if self.is_new(Once::Length) {
+                if self.is_new(Once::Fields) {
                     let HeadLimits { fields, fields_size, .. } = self.limits;
                     warn!(
                         limit = fields_size,
@@ -121,8 +123,12 @@ impl Hints {
                 }
             }
             AuthenticationError::Credential(CredentialError::TooLarge { field }) => {
-                if self.is_new(Once::Length) {
-                    warn!(%field, "hint (unverified): an identity header is longer than the 16 KiB a load balancer sends at most");
+                if self.is_new(Once::Credential) {
+                    warn!(
+                        %field,
+                        "hint (unverified): an identity header is longer than the 16 KiB a load balancer sends at most: \
+                         look what stands before the proxy"
+                    );
                 }
             }
             AuthenticationError::Credential(CredentialError::Missing { .. } | CredentialError::Repeated { .. })

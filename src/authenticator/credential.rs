@@ -9,7 +9,7 @@ use crate::ingress::{Field, Presented};
 
 /// The longest value of one identity field, in bytes: what a load balancer sends at most (alb-facts 1.6). That stays so
 /// where `limits.max_field_size` admits longer fields for the application's sake.
-const LIMIT: usize = 16 * 1024;
+pub const LONGEST_FIELD: usize = 16 * 1024;
 
 /// The identity fields by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,7 +96,7 @@ impl<'a> Credential<'a> {
             (access_token, CredentialField::AccessToken),
             (identity, CredentialField::Identity),
         ] {
-            if value.is_some_and(|value| value.len() > LIMIT) {
+            if value.is_some_and(|value| value.len() > LONGEST_FIELD) {
                 return Err(CredentialError::TooLarge { field });
             }
         }

@@ -24,7 +24,7 @@ use crate::{
 use identity::Known;
 use verifiers::Verifiers;
 
-pub use credential::{AlbCredential, Credential, CredentialError, CredentialField};
+pub use credential::{AlbCredential, Credential, CredentialError, CredentialField, LONGEST_FIELD};
 pub use identity::{Identity, Profile};
 
 /// Why a request has no identity.

@@ -9,6 +9,7 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
+use http::HeaderValue;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tracing::info;
@@ -43,8 +44,8 @@ pub struct Tenure {
 enum Holder {
     /// Nobody's in particular: the path is public.
     Anyone,
-    /// The user's, who was told to the application with this standing.
-    User(Arc<Profile>, Standing),
+    /// The user's, who was told to the application with this standing, in the request of this id.
+    User(Arc<Profile>, Standing, HeaderValue),
 }
 
 impl Tenures {
@@ -59,11 +60,13 @@ impl Tenures {
         Self { policy, limits, draining, metrics }
     }
 
-    /// The tenure of `permit`, which begins now.
-    pub fn begin(self: &Arc<Self>, permit: &Permit) -> Tenure {
+    /// The tenure of `permit`, which begins now, for the request of this id.
+    pub fn begin(self: &Arc<Self>, permit: &Permit, request_id: &HeaderValue) -> Tenure {
         let holder = match permit {
             Permit::Public(_) => Holder::Anyone,
-            Permit::User(authorised) => Holder::User(Arc::clone(authorised.profile()), authorised.standing()),
+            Permit::User(authorised) => {
+                Holder::User(Arc::clone(authorised.profile()), authorised.standing(), request_id.clone())
+            }
         };
         Tenure { terms: Arc::clone(self), holder, began: Instant::now() }
     }
@@ -129,8 +132,9 @@ impl Tenure {
     /// Counts that the stream was ended. That its user lost it is for audits to know.
     pub fn ended(&self, kind: StreamKind, reason: EndReason) {
         self.terms.metrics.stream_ended(kind, reason);
-        if let (EndReason::Revoked, Holder::User(profile, _)) = (reason, &self.holder) {
-            info!(target: AUDIT, kind = kind.name(), subject = profile.subject, "stream revoked");
+        if let (EndReason::Revoked, Holder::User(profile, _, request_id)) = (reason, &self.holder) {
+            let request_id = request_id.to_str().unwrap_or_default();
+            info!(target: AUDIT, request_id, kind = kind.name(), subject = profile.subject, "stream revoked");
         }
     }
 
@@ -138,7 +142,7 @@ impl Tenure {
     fn latest(&self) -> (Instant, EndReason) {
         let by_age = self.began + self.terms.limits.age;
         match (&self.holder, self.terms.limits.expiry) {
-            (Holder::User(profile, _), StreamExpiry::Ends) => match expiry(profile.session_expires_at) {
+            (Holder::User(profile, ..), StreamExpiry::Ends) => match expiry(profile.session_expires_at) {
                 Some(at) if at < by_age => (at, EndReason::Expired),
                 Some(_) | None => (by_age, EndReason::Age),
             },
@@ -153,7 +157,7 @@ impl Holder {
     fn is_still_admitted(&self, policy: &LiveAuthoriser) -> bool {
         match self {
             Self::Anyone => true,
-            Self::User(profile, standing) => {
+            Self::User(profile, standing, _) => {
                 policy.load().grant(profile).is_some_and(|grant| grant.standing() == *standing)
             }
         }
@@ -184,7 +188,7 @@ impl Tenure {
     /// The same of a user with these groups, whose session ends then.
     fn of(self, groups: &[&str], session_expires_at: u64) -> Self {
         let profile = Profile { session_expires_at, ..super::tests::user("ann@corp.com", groups) };
-        Self { holder: Holder::User(Arc::new(profile), Standing::Member), ..self }
+        Self { holder: Holder::User(Arc::new(profile), Standing::Member, HeaderValue::from_static("1")), ..self }
     }
 }
 

@@ -40,6 +40,8 @@ pub enum Fault {
     Status(StatusCode),
     /// Requests wait until the fault is another one.
     Held,
+    /// The right answer with a `Date` that is so far ahead.
+    Early(Duration),
     /// The right answer with a `Date` of so long ago.
     Late(Duration),
     /// 200 with a page of HTML.
@@ -165,11 +167,14 @@ impl State {
             Fault::WrongKind => response(StatusCode::OK, self.p384.clone()),
             Fault::Redirect if request.uri().path() == path => redirect(&format!("{path}/moved")),
             Fault::Twice => self.key(&path).map_or_else(not_found, |key| response(StatusCode::OK, key.repeat(2))),
-            Fault::Late(by) => dated(by, self.key(&path).map_or_else(not_found, |key| response(StatusCode::OK, key))),
-            Fault::None | Fault::Held | Fault::Redirect => {
-                self.key(&path).map_or_else(not_found, |key| response(StatusCode::OK, key))
-            }
+            Fault::Early(by) => dated(SystemTime::now() + by, self.right(&path)),
+            Fault::Late(by) => dated(SystemTime::now() - by, self.right(&path)),
+            Fault::None | Fault::Held | Fault::Redirect => self.right(&path),
         })
+    }
+
+    fn right(&self, path: &str) -> Response<Full<Bytes>> {
+        self.key(path).map_or_else(not_found, |key| response(StatusCode::OK, key))
     }
 
     fn key(&self, path: &str) -> Option<String> {
@@ -204,9 +209,8 @@ fn redirect(location: &str) -> Response<Full<Bytes>> {
     redirect
 }
 
-fn dated(ago: Duration, mut response: Response<Full<Bytes>>) -> Response<Full<Bytes>> {
-    let date = httpdate::fmt_http_date(SystemTime::now() - ago);
-    if let Ok(date) = HeaderValue::try_from(date) {
+fn dated(date: SystemTime, mut response: Response<Full<Bytes>>) -> Response<Full<Bytes>> {
+    if let Ok(date) = HeaderValue::try_from(httpdate::fmt_http_date(date)) {
         response.headers_mut().insert(DATE, date);
     }
     response

@@ -22,12 +22,21 @@ impl KeyId {
         (text.len() == 36 && text.bytes().enumerate().all(in_place)).then(|| Self(text.into()))
     }
 
+    /// A well-formed id that no key has: for finding out whether a source answers.
+    #[must_use]
+    pub fn of_no_key() -> Self {
+        Self(OF_NO_KEY.into())
+    }
+
     /// The id.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
+
+/// Both kinds of id may read so.
+const OF_NO_KEY: &str = "00000000-0000-4000-8000-000000000000";
 
 impl fmt::Display for KeyId {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -45,6 +54,12 @@ impl PoolKeyId {
     pub fn parse(text: &str) -> Option<Self> {
         (1..=128).contains(&text.len()).then(|| Self(text.into()))
     }
+
+    /// An id that no key has: for finding out whether a source answers.
+    #[must_use]
+    pub fn of_no_key() -> Self {
+        Self(OF_NO_KEY.into())
+    }
 }
 
 #[cfg(test)]
@@ -55,6 +70,7 @@ mod tests {
     fn an_alb_key_id_is_a_lower_case_uuid() {
         let text = "0c8a9c9e-1f2d-4e5b-8a7c-6d5e4f3a2b1c";
         assert_eq!(KeyId::parse(text).unwrap().as_str(), text);
+        assert_eq!(KeyId::parse(OF_NO_KEY), Some(KeyId::of_no_key()));
         for refused in [
             "",
             "../x",

@@ -147,7 +147,7 @@ impl Upstream {
     /// async fn pass(upstream: &Upstream, inbound: Inbound) { let _ = upstream.forward(inbound).await; }
     /// ```
     pub async fn forward(&self, permit: Permit, inbound: Box<Inbound>) -> Result<Response<AnswerBody>, UpstreamError> {
-        let tenure = self.tenures.begin(&permit);
+        let tenure = self.tenures.begin(&permit, &inbound.request_id);
         let (request, handshake) = self.outbound.dress(&permit, inbound, &self.asserter)?;
         let (response, lease) = self.exchange(request, &tenure).await?;
         self.passed_on(response, lease, handshake, tenure)

@@ -6,6 +6,8 @@ use crate::support::{
     application::Application,
     client::{Wire, request},
     development::Dev,
+    eventually,
+    pem::p256_pem,
     process::Ended,
     upstream::Upstream,
 };
@@ -64,6 +66,20 @@ async fn without_an_application_there_is_a_sample_of_one() {
     let url = format!("http://{}", upstream.address);
     let dev = Dev::run(&[], &[("COGNITO_AUTH_UPSTREAM_URL", &url)], &[]).await;
     assert_eq!(dev.told("application"), url);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_sample_believes_a_key_that_took_the_place_of_another() {
+    let dev = Dev::run(&[], &[("COGNITO_AUTH_SIGNING_KEY_FILE", "key.pem")], &[("key.pem", &p256_pem())]).await;
+    let user = dev.sign_in("ann@example.com", "data-team").await;
+    let published = async || dev.send_as(&user, "GET /.auth/jwks.json", &[]).await.json()["keys"].clone();
+    let before = published().await[0]["kid"].clone();
+    assert!(dev.send_as(&user, "GET /", &[]).await.text().contains("is verified"));
+    fs::write(dev.directory().join("key.pem"), p256_pem()).unwrap();
+    eventually("the new key", async || published().await[0]["kid"] != before).await;
+    let page = dev.send_as(&user, "GET /", &[]).await.text();
+    assert!(page.contains("is verified") && page.contains("ann@example.com"), "{page}");
+    assert_eq!(published().await[1]["kid"], before, "there for what was signed with it");
 }
 
 #[tokio::test(flavor = "multi_thread")]

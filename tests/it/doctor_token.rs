@@ -186,13 +186,27 @@ async fn a_bare_token_is_examined_and_said_to_be_half_of_it() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_header_that_is_too_long_or_doubled_is_told() {
-    let stand = Stand::new().await;
+    let mut stand = Stand::new().await;
     let tokens = stand.tokens(&staff());
     let long = "a".repeat(17 * 1024);
     let [data, ..] = tokens.fields();
-    let ended = stand.paste(&lines(&[data, ("x-amzn-oidc-accesstoken", &long)]), &[]).await;
-    assert_tells(&ended, "fail header size: x-amzn-oidc-accesstoken has 17408 bytes", &["16384"]);
-    assert_tells(&ended, "fail credential: is refused with 431 too_large", &[]);
+    let too_long = lines(&[data, ("x-amzn-oidc-accesstoken", &long)]);
+    let ended = stand.paste(&too_long, &[]).await;
+    let size = "fail header size: x-amzn-oidc-accesstoken has 17408 bytes";
+    assert_tells(&ended, size, &["never longer than 16384", "what stands before the proxy"]);
+    assert_tells(&ended, "fail credential: is refused with 431 too_large", &["; see the sizes above"]);
+    // Whatever the limit of fields is: that of identity headers stays.
+    stand.setup = stand.setup.set("COGNITO_AUTH_MAX_FIELD_SIZE", "32KiB");
+    let ended = stand.paste(&too_long, &[]).await;
+    assert_tells(&ended, size, &["never longer than 16384"]);
+    assert_tells(&ended, "ok   header size: x-amzn-oidc-data has ", &["bytes of 16384"]);
+    stand.setup = stand.setup.set("COGNITO_AUTH_MAX_FIELD_SIZE", "512B");
+    let ended = stand.paste(&lines(&tokens.fields()), &[]).await;
+    assert_tells(
+        &ended,
+        "fail header size: x-amzn-oidc-data has ",
+        &["limits.max_field_size is 512", "raise the limit"],
+    );
     let ended = stand.paste(&lines(&[data, data]), &[]).await;
     assert_tells(&ended, "fail credential: is refused with 400 bad_request", &["once each"]);
 }
@@ -227,4 +241,26 @@ async fn a_file_that_is_none_or_holds_none_is_told() {
     let arguments = ["doctor", "--token-file", "/nowhere/at/all"];
     let ended = Process::start(&arguments, &stand.setup.variables()).ended().await;
     assert_tells(&ended, "fail token file: /nowhere/at/all cannot be read", &[]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_access_token_that_nobody_looks_at_is_said_not_to_be_looked_at() {
+    let mut stand = Stand::new().await;
+    stand.setup = stand.setup.set("COGNITO_AUTH_GROUPS_SOURCE", "userinfo");
+    let ended = stand.paste(&lines(&stand.tokens(&staff()).fields()), &[]).await;
+    assert_tells(&ended, "ok   access token: not looked at", &["identity.groups_source is userinfo"]);
+    assert!(!ended.stdout.contains("x-amzn-oidc-accesstoken: its signature"), "{}", ended.stdout);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_load_balancer_every_token_is_said_to_be_refused() {
+    let mut stand = Stand::new().await;
+    for name in ["ALB_ARNS", "CLIENT_IDS", "ALB_PUBLIC_KEYS_URL", "USER_POOL_ID", "COGNITO_JWKS_URL"] {
+        stand.setup = stand.setup.set(&format!("COGNITO_AUTH_{name}"), "");
+    }
+    stand.setup = stand.setup.set("COGNITO_AUTH_DEV_MODE", "true");
+    let ended = stand.paste(&lines(&stand.tokens(&staff()).fields()), &[]).await;
+    assert_eq!(ended.code, Some(1), "{}", ended.stdout);
+    assert_tells(&ended, "fail credential: every token is refused", &["; set alb.arns, alb.client_ids and cognito"]);
+    assert_tells(&ended, "warn configuration: alb.arns is not set: every presented token is refused", &[]);
 }

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use crate::support::{
     client::{Answer, Wire, request},
+    draft::Draft,
     process::Serving,
     proxy::{Setup, staff},
     upstream::Upstream,
@@ -12,9 +13,16 @@ use crate::support::{
 
 const MORE: &str = "further load balancers";
 
+const EXPIRED: &str = "hint (unverified): a token came after its time: if users have just signed in, this machine's clock is \
+                       ahead (`doctor` compares it); if not, the identity provider gives no refresh token";
+
 async fn serving() -> Serving {
+    serving_with("COGNITO_AUTH_MAX_FIELD_SIZE", "16KiB").await
+}
+
+async fn serving_with(name: &str, value: &str) -> Serving {
     let upstream = Upstream::start().await;
-    Setup::new(&upstream).await.start_process().await
+    Setup::new(&upstream).await.set(name, value).start_process().await
 }
 
 fn arn(name: &str) -> String {
@@ -122,19 +130,74 @@ async fn every_other_wrong_setting_is_told_once() {
         assert_eq!(ask(&serving, issuer).await.code(), "wrong_issuer");
         let old = serving.issuer.tokens_at(&staff(), 1_700_000_000);
         assert_eq!(send(&serving, &old.fields()).await.code(), "token_expired");
+        let id_token =
+            Draft::of(&serving.issuer, &staff()).but(|draft| draft.access_payload["token_use"] = "id".into());
+        assert_eq!(send(&serving, &id_token.signed(&serving.issuer).fields()).await.code(), "wrong_token_use");
     }
     let hints = hints(serving).await;
-    let told = |text: &str| hints.iter().filter(|hint| hint["message"].as_str().unwrap().contains(text)).count();
     for text in [
         "the listener rule needs openid",
         "too long: raise",
         "COGNITO_AUTH_CLIENT_IDS",
         "COGNITO_AUTH_USER_POOL_ID",
-        "clock",
+        "clock is ahead",
+        "an ID token perhaps",
     ] {
-        assert_eq!(told(text), 1, "{text} in {hints:#?}");
+        told(&hints, text);
     }
-    assert_eq!(hints.len(), 5, "{hints:#?}");
-    let length = hints.iter().find(|hint| hint["name"] == "x-long").unwrap();
-    assert_eq!((length["size"].as_u64(), length["limit"].as_u64()), (Some(17 * 1024), Some(16 * 1024)));
+    assert_eq!(hints.len(), 6, "{hints:#?}");
+    let length = told(&hints, "too long: raise");
+    assert_eq!(
+        (&length["name"], &length["size"], &length["limit"]),
+        (&"x-long".into(), &17_408.into(), &16_384.into())
+    );
+}
+
+/// The one hint that says this.
+fn told<'a>(hints: &'a [Value], text: &str) -> &'a Value {
+    let found: Vec<&Value> = hints.iter().filter(|hint| hint["message"].as_str().unwrap().contains(text)).collect();
+    let [hint] = found[..] else { panic!("{text:?} is not told once in {hints:#?}") };
+    assert_eq!((&hint["level"], &hint["target"]), (&"WARN".into(), &"cognito_auth_proxy::hints".into()));
+    hint
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_way_of_being_too_long_is_told_once_and_hides_no_other() {
+    let serving = serving_with("COGNITO_AUTH_MAX_FIELD_SIZE", "32KiB").await;
+    let [identity, field, part] = [17, 33, 1].map(|size| "a".repeat(size * 1024));
+    let names: Vec<String> = (0..65).map(|number| format!("x-part-{number}")).collect();
+    let parts: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), part.as_str())).collect();
+    for _ in 0..2 {
+        for fields in [&[("x-amzn-oidc-data", identity.as_str())][..], &[("x-long", &field)], &parts] {
+            let answer = send(&serving, fields).await;
+            assert_eq!((answer.status, answer.code().as_str()), (431, "too_large"));
+        }
+    }
+    let hints = hints(serving).await;
+    assert_eq!(hints.len(), 3, "{hints:#?}");
+    let identity = told(&hints, "longer than the 16 KiB a load balancer sends at most: look what stands before");
+    assert_eq!(identity["field"], "x-amzn-oidc-data");
+    let field = told(&hints, "raise limits.max_field_size");
+    assert_eq!((&field["name"], &field["size"], &field["limit"]), (&"x-long".into(), &33_792.into(), &32_768.into()));
+    let fields = told(&hints, "raise limits.max_fields_size or limits.max_fields");
+    assert_eq!((&fields["limit"], &fields["most"]), (&65_536.into(), &200.into()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_login_in_place_of_a_refusal_gives_its_hint_too_and_they_are_one() {
+    // What an operator meets whose clock is ahead: browsers are sent round to sign in and see no refusal.
+    let mut serving = serving().await;
+    let old = serving.issuer.tokens_at(&staff(), 1_700_000_000);
+    let session = [("Accept", "text/html"), ("Cookie", "AWSELBAuthSessionCookie-0=session")];
+    let browser = [&old.fields()[..], &session].concat();
+    for _ in 0..2 {
+        let answer = serving.send("GET /page", &browser).await;
+        assert_eq!((answer.status, answer.field("location")), (302, Some("/page")), "a new login");
+    }
+    // Before anybody was refused.
+    let hint = serving.process.event(EXPIRED).await;
+    assert!(hint["seconds"].as_u64().is_some_and(|seconds| seconds > 1_000_000), "{hint}");
+    assert_eq!(send(&serving, &old.fields()).await.code(), "token_expired");
+    let hints = hints(serving).await;
+    assert_eq!(hints.len(), 1, "{hints:#?}");
 }

@@ -5,9 +5,11 @@ use serde_json::Value;
 use crate::support::{
     application::Application,
     client::Wire,
+    eventually,
     process::{Ended, Process, Serving},
     proxy::{Setup, staff},
     upstream::Upstream,
+    websocket::{Socket, handshake},
 };
 
 const SCRIPT: (&str, &str) = ("Accept", "application/json");
@@ -147,7 +149,7 @@ async fn signing_out_is_told_with_who_did_it_and_asking_first_is_not() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_policy_that_changes_and_the_stream_it_ends_are_told() {
+async fn a_policy_that_changes_and_the_streams_it_ends_are_told() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("policy.json");
     std::fs::write(&file, r#"{"allowed_groups": ["staff"]}"#).unwrap();
@@ -155,17 +157,33 @@ async fn a_policy_that_changes_and_the_stream_it_ends_are_told() {
     let setup = audited(&application.url()).await.set("COGNITO_AUTH_LOG_AUDIT", "false");
     let setup = setup.set("COGNITO_AUTH_ALLOWED_GROUPS", "").set("COGNITO_AUTH_CONFIG_PATH", file.to_str().unwrap());
     let mut serving: Serving = setup.start_process().await;
-    let mut client = Wire::connect(serving.address).await;
-    client.send(serving.signed_in("GET /events")).await;
+    let mut events = Wire::connect(serving.address).await;
+    events.send(serving.signed_in("GET /events")).await;
     let mut app = application.accept().await;
     app.request().await;
     app.send("HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n").await;
-    client.head().await;
+    let events_id = events.head().await.field("x-request-id").unwrap().to_owned();
+    let mut socket = Wire::connect(serving.address).await;
+    socket.send(handshake("/ws", &serving.issuer.tokens(&staff()).fields())).await;
+    let mut app = application.accept().await;
+    let seen = app.request().await;
+    let _app = Socket::server(app, &seen, &[]).await;
+    let socket_id = socket.head().await.field("x-request-id").unwrap().to_owned();
     std::fs::write(&file, r#"{"allowed_groups": }"#).unwrap();
     let refused = audit_line(&mut serving.process, "policy not taken, the last good policy stays in force").await;
     assert_eq!(refused["level"], "ERROR");
     std::fs::write(&file, r#"{"allowed_groups": ["others"]}"#).unwrap();
-    audit_line(&mut serving.process, "policy applied").await;
-    let revoked = audit_line(&mut serving.process, "stream revoked").await;
-    assert_eq!((&revoked["subject"], &revoked["kind"]), (&SUBJECT.into(), &"event_stream".into()));
+    let revoked = async || serving.process.said(&["\"message\":\"stream revoked\""]) == 2;
+    eventually("the end of both", revoked).await;
+    let ended = serving.terminated().await;
+    let audit = of_target(&ended, AUDIT);
+    assert_eq!(audit.iter().filter(|line| line["message"] == "policy applied").count(), 1);
+    let access = of_target(&ended, "cognito_auth_proxy::access");
+    for (kind, id, path) in [("event_stream", events_id, "/events"), ("websocket", socket_id, "/ws")] {
+        let is_its = |line: &&Value| line["request_id"] == id.as_str();
+        let revoked = audit.iter().find(is_its).expect("a line that can be joined");
+        assert_eq!((&revoked["message"], &revoked["level"]), (&"stream revoked".into(), &"INFO".into()));
+        assert_eq!((&revoked["subject"], &revoked["kind"]), (&SUBJECT.into(), &kind.into()));
+        assert_eq!(access.iter().find(is_its).expect("the line of its request")["path"], path);
+    }
 }

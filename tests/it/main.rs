@@ -23,6 +23,7 @@ mod bad_days_policy;
 mod bad_days_restarts;
 mod bad_days_rotation;
 mod binary;
+mod build_commit;
 mod cache;
 mod check_order;
 mod cognito;

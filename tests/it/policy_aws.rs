@@ -266,11 +266,14 @@ async fn whoever_ends_a_start_that_waits_for_aws_need_not_wait_too() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn check_reads_what_is_kept_at_aws() {
+async fn check_and_doctor_read_what_is_kept_at_aws() {
     let aws = Aws::new(secret(STAFF)).await;
     let setup = aws.keeping_a_secret().await;
     let Ended { code, stdout, .. } = start("check", &setup).await;
     assert_eq!((code, stdout.contains("authoriser.secret_name")), (Some(0), true), "{stdout}");
+    let Ended { code, stdout, .. } = start("doctor", &setup).await;
+    let told = "ok   policy: that at AWS (authoriser.secret_name) has the rules allowed_groups\n";
+    assert_eq!((code, stdout.contains(told)), (Some(0), true), "{stdout}");
     for (answer, problem) in [
         (refusal(400, "AccessDeniedException"), "secretsmanager:GetSecretValue"),
         (secret(r#"{"allowed_gruops": ["staff"]}"#), "did you mean allowed_groups?"),
@@ -280,5 +283,10 @@ async fn check_reads_what_is_kept_at_aws() {
         assert_eq!((code, stdout.as_str()), (Some(64), ""), "{stderr}");
         assert!(stderr.starts_with("authoriser.secret_name (environment COGNITO_AUTH_SECRET_NAME): "), "{stderr}");
         assert!(stderr.contains(problem), "{stderr}");
+        let Ended { code, stdout, .. } = start("doctor", &setup).await;
+        let line =
+            stdout.lines().find(|line| line.starts_with("fail policy: that at AWS (authoriser.secret_name) is none"));
+        let line = line.unwrap_or_else(|| panic!("{stdout}"));
+        assert!(code == Some(1) && line.contains(problem) && line.contains("; correct it; `check` says"), "{line}");
     }
 }

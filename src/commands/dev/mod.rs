@@ -196,8 +196,7 @@ async fn serve_until_signalled(mut signals: Signals, app: App, before: Group) {
 
 fn sample_app(app: &App, development: &Development) -> SampleApp {
     SampleApp {
-        jwks: app.asserter().jwks(),
-        header: app.asserter().header().clone(),
+        asserter: Arc::clone(app.asserter()),
         links: SampleLinks { switcher: format!("{PREFIX}/"), sign_out: sign_out(development) },
     }
 }

@@ -1,6 +1,9 @@
 //! Can keys be fetched, and is it the same time there?
 
-use std::time::{Duration, Instant, SystemTime};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant, SystemTime},
+};
 
 use tokio_util::task::TaskTracker;
 
@@ -16,9 +19,6 @@ use crate::{
 const ALB: &str = "load balancer keys";
 const POOL: &str = "user pool keys";
 const CLOCK: &str = "clock";
-
-/// A well-formed id that no key has.
-const MADE_UP: &str = "00000000-0000-4000-8000-000000000000";
 
 /// A `Date` is cut off to whole seconds.
 const GRAIN: Duration = Duration::from_secs(1);
@@ -39,13 +39,12 @@ pub(super) async fn check(report: &mut Report, expected: &Verification, tasks: &
 }
 
 /// Asks for a key that does not exist: being told so is the proof that the place answers.
-async fn alb(expected: &Verification, tasks: &TaskTracker) -> Result<Finding, KeyError> {
+async fn alb(expected: &Verification, tasks: &TaskTracker) -> Result<Finding, Arc<FetchError>> {
     let keys = &expected.alb_keys;
     let source = AlbKeys::new(keys, &expected.authorities, fetching(tasks))?;
-    let Some(id) = KeyId::parse(MADE_UP) else { return Err(KeyError::Unknown) };
-    match source.key(&id).await {
+    match source.key(&KeyId::of_no_key()).await {
         Ok(_) | Err(KeyError::Unknown) => Ok(Finding::ok(ALB, format!("{keys} answers"))),
-        Err(error @ KeyError::Unavailable { .. }) => Err(error),
+        Err(KeyError::Unavailable { source }) => Err(source),
     }
 }
 
@@ -74,12 +73,14 @@ async fn pool(report: &mut Report, sources: &[KeySetSource], with: (&Authorities
 }
 
 /// Asks for a key that does not exist: the set has to come, and to hold some that can verify.
-async fn key_set(source: &KeySetSource, (authorities, tasks): (&Authorities, &TaskTracker)) -> Result<(), KeyError> {
+async fn key_set(
+    source: &KeySetSource,
+    (authorities, tasks): (&Authorities, &TaskTracker),
+) -> Result<(), Arc<FetchError>> {
     let keys = PoolKeys::new(&source.url, authorities, fetching(tasks))?;
-    let Some(id) = PoolKeyId::parse(MADE_UP) else { return Err(KeyError::Unknown) };
-    match keys.key(&id).await {
+    match keys.key(&PoolKeyId::of_no_key()).await {
         Ok(_) | Err(KeyError::Unknown) => Ok(()),
-        Err(error @ KeyError::Unavailable { .. }) => Err(error),
+        Err(KeyError::Unavailable { source }) => Err(source),
     }
 }
 
@@ -88,21 +89,13 @@ pub(super) fn fetching(tasks: &TaskTracker) -> Fetching {
     Fetching { tasks: tasks.clone(), ..Fetching::default() }
 }
 
-fn is_denied(error: &KeyError) -> bool {
-    match error {
-        KeyError::Unknown => false,
-        KeyError::Unavailable { source } => {
-            matches!(**source, FetchError::Status { status } if status.is_client_error())
-        }
-    }
+fn is_denied(error: &FetchError) -> bool {
+    matches!(error, FetchError::Status { status } if status.is_client_error())
 }
 
-fn unreachable(topic: &'static str, url: &KeysUrl, error: &KeyError) -> Finding {
-    let KeyError::Unavailable { source } = error else {
-        return Finding::fail(topic, format!("{url} could not be asked"), "report this, it is a fault of the program");
-    };
-    let trouble = Trouble::of(source);
-    Finding::fail(topic, format!("{url}: {}", trouble.sentence(source)), trouble.remedy())
+fn unreachable(topic: &'static str, url: &KeysUrl, error: &FetchError) -> Finding {
+    let trouble = Trouble::of(error);
+    Finding::fail(topic, format!("{url}: {}", trouble.sentence(error)), trouble.remedy())
 }
 
 /// Compares this machine's clock with the key host's. A token's time is judged by this one, and made by one of AWS.
@@ -111,17 +104,22 @@ async fn clock(expected: &Verification) -> Finding {
     let Ok(Some(there)) = time_at(&expected.alb_keys, &expected.authorities).await else {
         return Finding::warn(CLOCK, "the key host does not tell its time", "compare the clock by another way");
     };
-    let (skew, direction) = match SystemTime::now().duration_since(there) {
-        Ok(ahead) => (ahead.saturating_sub(asked.elapsed() + GRAIN), "ahead of"),
-        Err(error) => (error.duration(), "behind"),
+    let (skew, direction, remedy) = match SystemTime::now().duration_since(there) {
+        Ok(ahead) => (
+            ahead.saturating_sub(asked.elapsed() + GRAIN),
+            "ahead of",
+            "set it by NTP; good tokens seem expired, and what the proxy signs comes from the future for others",
+        ),
+        Err(error) => (
+            error.duration(),
+            "behind",
+            "set it by NTP; tokens stay good after their time, and what the proxy signs has expired for others",
+        ),
     };
-    let seconds = skew.as_secs();
+    let (seconds, leeway) = (skew.as_secs(), expected.leeway.as_secs());
     if skew <= expected.leeway {
-        return Finding::ok(CLOCK, format!("within {} s of the key host's", expected.leeway.as_secs()));
+        return Finding::ok(CLOCK, format!("within {leeway} s of the key host's"));
     }
-    Finding::fail(
-        CLOCK,
-        format!("{seconds} s {direction} the key host's, more than identity.leeway ({} s)", expected.leeway.as_secs()),
-        "set it by NTP; tokens seem expired where it is ahead, and what the proxy signs seems to come from the future",
-    )
+    let sentence = format!("{seconds} s {direction} the key host's, more than identity.leeway ({leeway} s)");
+    Finding::fail(CLOCK, sentence, remedy)
 }

@@ -16,7 +16,9 @@ use super::{
     report::{Finding, Report},
 };
 use crate::{
-    authenticator::{AuthenticationError, Authenticator, Credential, CredentialField, Profile},
+    authenticator::{
+        AuthenticationError, Authenticator, Credential, CredentialError, CredentialField, LONGEST_FIELD, Profile,
+    },
     commands::policy,
     config::{Config, Credentials, Dev, GroupsSource, Verification},
     ingress::{Field, Presented},
@@ -64,14 +66,21 @@ pub(super) async fn check(report: &mut Report, config: &Config, mut pasted: Past
 fn sizes(report: &mut Report, config: &Config, pasted: &Pasted) {
     let limit = config.limits.heads.field_size;
     for (name, value) in &pasted.fields {
-        report.add(if value.len() > limit {
+        let size = value.len();
+        report.add(if size > LONGEST_FIELD {
             Finding::fail(
                 SIZE,
-                format!("{name} has {} bytes, limits.max_field_size is {limit}", value.len()),
-                "take groups or claims out of the token, or raise the limit (16KiB is what a load balancer sends at most)",
+                format!("{name} has {size} bytes, and an identity header is never longer than {LONGEST_FIELD}"),
+                "take groups or claims out of the token; no load balancer sends as much, so look what stands before the proxy",
+            )
+        } else if size > limit {
+            Finding::fail(
+                SIZE,
+                format!("{name} has {size} bytes, limits.max_field_size is {limit}"),
+                "raise the limit (16KiB is what a load balancer sends at most), or take groups or claims out of the token",
             )
         } else {
-            Finding::ok(SIZE, format!("{name} has {} bytes of {limit}", value.len()))
+            Finding::ok(SIZE, format!("{name} has {size} bytes of {}", limit.min(LONGEST_FIELD)))
         });
     }
 }
@@ -172,7 +181,9 @@ fn refused(error: AuthenticationError) -> Finding {
     let expired = matches!(error, AuthenticationError::Token(TokenError::Expired { .. }));
     let remedy = match &error {
         AuthenticationError::Missing { field: CredentialField::AccessToken } => NO_ACCESS_TOKEN,
-        AuthenticationError::Missing { .. } | AuthenticationError::Credential(_) => {
+        AuthenticationError::Credential(CredentialError::TooLarge { .. }) => "see the sizes above",
+        AuthenticationError::Missing { .. }
+        | AuthenticationError::Credential(CredentialError::Missing { .. } | CredentialError::Repeated { .. }) => {
             "paste all headers of one request, once each"
         }
         AuthenticationError::SubjectMismatch => "both tokens and x-amzn-oidc-identity have to be of one request",

@@ -46,6 +46,26 @@ fn the_key_address_follows_partition_and_region() {
 }
 
 #[test]
+fn keys_of_another_region_are_doubted_and_those_of_a_stand_in_are_not() {
+    let doubted = |partition, region, url| {
+        let start = with_arns(&arn(partition, region)).variable("COGNITO_AUTH_ALB_PUBLIC_KEYS_URL", url);
+        start.config().warns_of(&format!("alb.public_keys_url is not where the keys of {region} are: take it out"))
+    };
+    let [usual, far] =
+        ["eu-west-2", "eu-west-1"].map(|region| format!("https://public-keys.auth.elb.{region}.amazonaws.com"));
+    assert!(doubted("aws", "eu-west-2", &far));
+    assert!(!doubted("aws", "eu-west-2", &usual));
+    assert!(!doubted("aws", "eu-west-2", "https://keys.example/alb"));
+    // GovCloud's are in buckets, and each of its regions has its own host.
+    let bucket = "https://s3-us-gov-east-1.amazonaws.com/aws-elb-public-keys-prod-us-gov-east-1";
+    assert!(doubted("aws-us-gov", "us-gov-west-1", bucket));
+    assert!(!doubted("aws-us-gov", "us-gov-east-1", bucket));
+    // Where they are usually is not known.
+    assert!(!doubted("aws-cn", "cn-north-1", "https://public-keys.auth.elb.cn-north-1.amazonaws.com.cn"));
+    assert!(!Start::minimal("").config().warns_of("alb.public_keys_url"));
+}
+
+#[test]
 fn an_unknown_partition_needs_the_key_address() {
     for (partition, region) in
         [("aws-cn", "cn-north-1"), ("aws-us-gov", "us-gov-north-9"), ("aws-eusc", "eusc-de-east-1")]

@@ -10,20 +10,19 @@ mod tests;
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body::Body;
 use http_body_util::{BodyExt, Either, Full};
 use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use jsonwebtoken::jwk::JwkSet;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tracing::{debug, error, warn};
+use tracing::{debug, warn};
 
 pub use page::SampleLinks;
 
 use self::{clock::Clock, statement::Statement};
-use crate::pages;
+use crate::{pages, upstream::assertion::Asserter};
 
 /// The live parts of the page, in a file of their own: the page's security policy runs no other script.
 const SCRIPT: &str = include_str!("sample.js");
@@ -31,10 +30,8 @@ const SCRIPT: &str = include_str!("sample.js");
 /// What the sample application is told.
 #[derive(Debug, Clone)]
 pub struct SampleApp {
-    /// The key set that verifies what the proxy states.
-    pub jwks: Bytes,
-    /// The field the proxy states it in.
-    pub header: HeaderName,
+    /// Who states things to it: the field they are in, and the keys that verify them.
+    pub asserter: Arc<Asserter>,
     /// Where its page leads.
     pub links: SampleLinks,
 }
@@ -42,15 +39,8 @@ pub struct SampleApp {
 /// Serves the sample application on `listener` until `stop`, its connections on `tasks`. Stopping ends open connections
 /// at once: they come from the proxy, which drains first.
 pub async fn serve(listener: TcpListener, app: SampleApp, tasks: TaskTracker, stop: CancellationToken) {
-    let keys: JwkSet = match serde_json::from_slice(&app.jwks) {
-        Ok(keys) => keys,
-        Err(problem) => {
-            error!(error = %problem, "sample application not started, the key set cannot be read");
-            return;
-        }
-    };
-    let (header, links) = (app.header, app.links);
-    let sample = Arc::new(Sample { keys, header, links, tasks: tasks.clone(), stop: stop.clone() });
+    let SampleApp { asserter, links } = app;
+    let sample = Arc::new(Sample { asserter, links, tasks: tasks.clone(), stop: stop.clone() });
     while let Some(accepted) = stop.run_until_cancelled(listener.accept()).await {
         match accepted {
             Ok((stream, _)) => {
@@ -78,8 +68,7 @@ async fn connection(stream: TcpStream, sample: Arc<Sample>) {
 }
 
 struct Sample {
-    keys: JwkSet,
-    header: HeaderName,
+    asserter: Arc<Asserter>,
     links: SampleLinks,
     tasks: TaskTracker,
     stop: CancellationToken,
@@ -108,8 +97,11 @@ impl Sample {
     }
 
     fn page(&self, fields: &HeaderMap) -> Answer {
-        let statement = Statement::read(fields.get_all(&self.header), &self.keys);
-        html(page::render(&self.header, &self.links, &statement, fields), pages::script_security_policy())
+        let header = self.asserter.header();
+        // Keys are rotated while this runs, and the proxy's are at hand: nothing is fetched, so each page looks anew. An
+        // application elsewhere keeps a copy, and asks again, with pauses, for a key that is not in it.
+        let statement = Statement::read(fields.get_all(header), &self.asserter.jwks());
+        html(page::render(header, &self.links, &statement, fields), pages::script_security_policy())
     }
 
     fn echo<B>(&self, mut request: Request<B>) -> Answer {

@@ -26,6 +26,8 @@ pub(super) enum Statement {
 pub(super) enum Refusal {
     #[error("its text is not a signed statement, its signature is wrong or it has expired")]
     Invalid(#[from] jsonwebtoken::errors::Error),
+    #[error("the proxy's key set cannot be read")]
+    Keys(#[source] serde_json::Error),
     #[error("it is there more than once")]
     Repeated,
     #[error("it names no key of the proxy")]
@@ -33,14 +35,17 @@ pub(super) enum Refusal {
 }
 
 impl Statement {
-    /// Reads the values of the assertion's field.
-    pub(super) fn read(values: GetAll<'_, HeaderValue>, keys: &JwkSet) -> Self {
+    /// Reads the values of the assertion's field, with the proxy's key set as it is now.
+    pub(super) fn read(values: GetAll<'_, HeaderValue>, jwks: &[u8]) -> Self {
         let mut values = values.iter();
         match (values.next(), values.next()) {
             (None, _) => Self::Absent,
             (Some(_), Some(_)) => Self::Refused(Refusal::Repeated),
-            (Some(_), None) if keys.keys.is_empty() => Self::Unverifiable,
-            (Some(value), None) => verify(value.as_bytes(), keys).map_or_else(Self::Refused, Self::Verified),
+            (Some(value), None) => match serde_json::from_slice::<JwkSet>(jwks) {
+                Ok(keys) if keys.keys.is_empty() => Self::Unverifiable,
+                Ok(keys) => verify(value.as_bytes(), &keys).map_or_else(Self::Refused, Self::Verified),
+                Err(error) => Self::Refused(Refusal::Keys(error)),
+            },
         }
     }
 }

@@ -18,6 +18,7 @@ pub(crate) mod scrape;
 pub(crate) mod secrecy;
 pub(crate) mod strict;
 pub(crate) mod tls;
+pub(crate) mod tunnels;
 pub(crate) mod upstream;
 pub(crate) mod visitor;
 pub(crate) mod websocket;

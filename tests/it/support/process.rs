@@ -89,6 +89,16 @@ impl Process {
         Self::start_in(&std::env::temp_dir(), arguments, variables)
     }
 
+    /// The same as a user without rights, where the test has any to give away. A copy of the binary is put in `directory`:
+    /// where it was built may be out of reach.
+    pub(crate) fn start_as_nobody(directory: &Path, arguments: &[&str], variables: &BTreeMap<String, String>) -> Self {
+        let copy = directory.join("proxy");
+        std::fs::copy(BINARY, &copy).unwrap();
+        let as_nobody = ["/usr/bin/setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
+        let prefix = if is_root() { &as_nobody[..] } else { &[] };
+        Self::command_in(directory, &[prefix, &[copy.to_str().unwrap()], arguments].concat(), variables)
+    }
+
     /// What the operating system calls it.
     pub(crate) const fn id(&self) -> u32 {
         self.id
@@ -150,6 +160,11 @@ impl Process {
     }
 }
 
+/// Whether the test, and what it starts, runs as root.
+pub(crate) fn is_root() -> bool {
+    std::os::unix::fs::MetadataExt::uid(&std::fs::metadata("/proc/self").unwrap()) == 0
+}
+
 impl Drop for Process {
     fn drop(&mut self) {
         let mut child = self.child.lock().unwrap();
@@ -188,16 +203,9 @@ impl Setup {
         self.serving(process).await
     }
 
-    /// The same as a user without rights, where the test has any to give away. A copy of the binary is put in `directory`:
-    /// where it was built may be out of reach.
+    /// The same as a user without rights ([`Process::start_as_nobody`]).
     pub(crate) async fn start_process_as_nobody(self, directory: &Path) -> Serving {
-        let copy = directory.join("proxy");
-        std::fs::copy(BINARY, &copy).unwrap();
-        let copy = copy.to_str().unwrap();
-        let is_root = std::os::unix::fs::MetadataExt::uid(&std::fs::metadata("/proc/self").unwrap()) == 0;
-        let as_nobody = ["/usr/bin/setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", copy, "run"];
-        let command = if is_root { &as_nobody[..] } else { &as_nobody[4..] };
-        let process = Process::command_in(directory, command, &self.settings);
+        let process = Process::start_as_nobody(directory, &["run"], &self.settings);
         self.serving(process).await
     }
 

@@ -5,11 +5,12 @@ mod echo;
 use std::net::SocketAddr;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use http::HeaderName;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::*;
-use crate::config::{AssertionAlgorithm, Secret, SigningKeys};
+use crate::config::{Assertion, AssertionAlgorithm, KeySource, Secret, SigningKeys};
 
 const FIELD: HeaderName = HeaderName::from_static("x-auth-user");
 
@@ -21,9 +22,21 @@ fn links() -> SampleLinks {
     SampleLinks { switcher: "/.dev/?return=%2F&x=<b>".to_owned(), sign_out: "/.own/logout".to_owned() }
 }
 
+fn asserter(keys: &SigningKeys) -> Arc<Asserter> {
+    let section = Assertion {
+        header: FIELD,
+        keys: keys.clone(),
+        key_source: KeySource::Fixed,
+        issuer: "cognito-auth-proxy".to_owned(),
+        audience: "upstream".to_owned(),
+        ttl: Duration::from_mins(1),
+    };
+    Arc::new(Asserter::from_config(&section).unwrap())
+}
+
 fn sample(keys: &SigningKeys) -> Sample {
-    let keys = serde_json::from_slice(&keys.jwks()).unwrap();
-    Sample { keys, header: FIELD, links: links(), tasks: TaskTracker::new(), stop: CancellationToken::new() }
+    let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+    Sample { asserter: asserter(keys), links: links(), tasks, stop }
 }
 
 /// The sample application on a real socket.
@@ -38,7 +51,7 @@ impl Running {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
-        let app = SampleApp { jwks: es256().jwks(), header: FIELD, links: links() };
+        let app = SampleApp { asserter: asserter(&es256()), links: links() };
         tasks.spawn(serve(listener, app, tasks.clone(), stop.clone()));
         Self { address, tasks, stop }
     }
