@@ -24,10 +24,10 @@ impl CollectorUrl {
         secure_url::parse(text, &WORDS).map(Self)
     }
 
-    /// Whether spans travel without TLS (to a loopback host).
+    /// The URL.
     #[must_use]
-    pub fn is_plain_http(&self) -> bool {
-        self.0.scheme() == "http"
+    pub const fn as_url(&self) -> &Url {
+        &self.0
     }
 
     /// Where its OTLP/HTTP receiver takes spans.

@@ -3,6 +3,7 @@
 
 pub(crate) mod answers;
 pub(crate) mod application;
+pub(crate) mod aws;
 pub(crate) mod client;
 pub(crate) mod collector;
 pub(crate) mod development;
@@ -18,6 +19,7 @@ pub(crate) mod scrape;
 pub(crate) mod secrecy;
 pub(crate) mod strict;
 pub(crate) mod tls;
+pub(crate) mod tunnels;
 pub(crate) mod upstream;
 pub(crate) mod visitor;
 pub(crate) mod websocket;
