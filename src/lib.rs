@@ -48,6 +48,7 @@ pub mod followed;
 pub mod hints;
 pub mod memo;
 pub mod metrics;
+mod outgoing;
 pub mod reload;
 pub mod renewal;
 pub mod spans;

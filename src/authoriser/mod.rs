@@ -22,7 +22,7 @@ use self::{permit::Decision, reload::Origin, rule::Rules};
 pub use self::{
     permit::{Authorised, Permit},
     policy::{PolicyError, ReadError},
-    reload::{AwsProblem, Following, KeptPolicy, PolicyPlace},
+    reload::{AwsProblem, CredentialsRefusal, Following, KeptPolicy, PolicyPlace},
     rule::{Grant, Rule, Standing},
     tenure::{Tenure, Tenures},
 };

@@ -18,7 +18,7 @@ pub fn execute(flags: &Flags, environment: &Environment) -> ExitStatus {
         Err(errors) => return refused(&errors),
     };
     let status = match &config.authoriser.policy {
-        PolicySource::Aws(kept) => ask_aws(kept, &config),
+        PolicySource::Aws { kept, .. } => ask_aws(kept, &config),
         // Judged with the configuration.
         PolicySource::File(_) | PolicySource::Inline(_) => ExitStatus::Fine,
     };

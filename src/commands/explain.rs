@@ -179,7 +179,7 @@ fn place(config: &Config, rule: &str) -> String {
         return format!("{key}{}", layer(config, &key));
     }
     match &config.authoriser.policy {
-        PolicySource::Aws(kept) => format!("{rule} of the policy at AWS ({})", kept.store().key()),
+        PolicySource::Aws { kept, .. } => format!("{rule} of the policy at AWS ({})", kept.store().key()),
         PolicySource::File(path) => format!("{rule} of the policy file {path:?}"),
         PolicySource::Inline(_) => format!("{key}{}", layer(config, &key)),
     }

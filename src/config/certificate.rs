@@ -2,6 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use tokio_rustls::rustls::{
     CertificateError, Error, RootCertStore,
     client::verify_server_cert_signed_by_trust_anchor,
@@ -135,7 +136,7 @@ pub(super) fn private_key(text: &Secret) -> Result<PrivateKeyDer<'static>, Value
 }
 
 /// Certificates of authorities that are trusted beside those of the system.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Authorities(Vec<CertificateDer<'static>>);
 
 impl Authorities {
@@ -155,6 +156,13 @@ impl Authorities {
     /// Each of them, as DER.
     pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
         self.0.iter().map(AsRef::as_ref)
+    }
+
+    /// All of them, as PEM and nothing else, whatever stood beside them in the file.
+    #[must_use]
+    pub fn to_pem(&self) -> String {
+        let pem = |der| format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", STANDARD.encode(der));
+        self.iter().map(pem).collect()
     }
 }
 

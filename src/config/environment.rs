@@ -12,9 +12,9 @@ pub(super) const PLATFORM: [&str; 3] =
 /// Where AWS and its tools say what the region is, the first before the second.
 pub(super) const REGION: [&str; 2] = ["AWS_REGION", "AWS_DEFAULT_REGION"];
 
-/// Where the AWS SDK is told to find AWS: all of it, or one service.
-pub(super) const ENDPOINTS: [&str; 3] =
-    ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_SECRETS_MANAGER", "AWS_ENDPOINT_URL_SSM"];
+/// Where the AWS SDK is told to find AWS: all of it, or one service. STS gives out credentials.
+pub(super) const ENDPOINTS: [&str; 4] =
+    ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_SECRETS_MANAGER", "AWS_ENDPOINT_URL_SSM", "AWS_ENDPOINT_URL_STS"];
 
 /// The variables the configuration may look at; an empty one counts as unset. `Debug` shows names only.
 #[derive(Clone, Default)]

@@ -61,9 +61,10 @@ impl Surroundings {
         self.region.as_deref()
     }
 
-    /// Whether this, or that of all services, is an address at which anybody on the way could answer for AWS.
+    /// Whether this, that of all services or that of STS, is an address at which anybody on the way could answer for AWS.
+    /// Whoever gives out the credentials decides whose account is asked: a name says nothing of it.
     pub(super) fn is_open_endpoint(&self, variable: &str) -> bool {
-        self.open_endpoints.iter().any(|open| *open == variable || *open == "AWS_ENDPOINT_URL")
+        self.open_endpoints.iter().any(|open| [variable, "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_STS"].contains(open))
     }
 
     /// Refuses `key`, a setting for development, on a real platform.

@@ -1,15 +1,13 @@
 //! A bounded GET: limited in time and size, no redirects, status 200 or nothing.
 
-use std::time::Duration;
-
 use http::StatusCode;
-use reqwest::{Certificate, Client, Response, redirect};
+use reqwest::{Client, Response};
 use thiserror::Error;
 
-use crate::config::{Authorities, KeysUrl};
-
-const CONNECT_TIMEOUT: Duration = Duration::from_millis(1500);
-const TIMEOUT: Duration = Duration::from_secs(3);
+use crate::{
+    config::{Authorities, KeysUrl},
+    outgoing,
+};
 
 /// Why a fetch gave no key. Says nothing of what the token contained.
 #[derive(Debug, Error)]
@@ -48,20 +46,11 @@ pub enum FetchError {
 pub(super) struct Fetcher(Client);
 
 impl Fetcher {
-    /// A client for `keys`, which trusts `authorities` beside those of the system. The proxy of the environment is used,
-    /// except for a plain key server on this machine.
+    /// A client for `keys`, which trusts `authorities` beside those of the system.
     pub(super) fn for_url(keys: &KeysUrl, authorities: &Authorities) -> Result<Self, FetchError> {
-        let authorities = authorities.iter().map(Certificate::from_der).collect::<Result<Vec<_>, _>>();
-        let client = Client::builder()
-            .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(TIMEOUT)
-            .redirect(redirect::Policy::none())
-            .referer(false)
-            .tls_certs_merge(authorities.map_err(FetchError::Client)?)
-            // Fetches are minutes apart: a kept connection would mostly be one that somebody on the way has dropped.
-            .pool_max_idle_per_host(0);
-        let client = if keys.is_plain_http() { client.no_proxy() } else { client };
-        client.build().map(Self).map_err(FetchError::Client)
+        let client = outgoing::client_for(keys.as_url(), authorities).map_err(FetchError::Client)?;
+        // Fetches are minutes apart: a kept connection would mostly be one that somebody on the way has dropped.
+        client.pool_max_idle_per_host(0).build().map(Self).map_err(FetchError::Client)
     }
 
     /// The body at `url`, at most `limit` bytes of it.

@@ -30,6 +30,10 @@ pub const AUDIT: &str = "cognito_auth_proxy::audit";
 /// How long the end of the process waits for a reader of the log that takes nothing.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// The part of the AWS SDK that looks for credentials writes out whole answers it cannot use, keys and all, as warnings. It is
+/// heard only where `logging.level` names it.
+const QUIET: &str = "aws_config=off";
+
 /// Once a process, as `tracing`'s own subscriber is.
 static LOG: OnceLock<Log> = OnceLock::new();
 
@@ -65,7 +69,7 @@ pub enum TelemetryError {
 /// Where the filter is none, the operating system gives no thread, or the log was started before.
 pub fn start(logging: &Logging) -> Result<(), TelemetryError> {
     use tracing_subscriber::util::SubscriberInitExt as _;
-    let filter = EnvFilter::try_new(&logging.level)?;
+    let filter = EnvFilter::try_new(format!("{QUIET},{}", logging.level))?;
     let form = match logging.format {
         LogFormat::Auto if io::stdout().is_terminal() => Form::Pretty,
         LogFormat::Auto | LogFormat::Json => Form::Json,

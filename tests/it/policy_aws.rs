@@ -1,16 +1,15 @@
 //! A policy that is kept at AWS: a real process reads it over HTTP, from an endpoint that answers as AWS does and as it
 //! does on its bad days. The last good policy decides whatever happens; without one nothing starts.
 
-use std::sync::{Arc, Mutex};
-
 use serde_json::{Value, json};
 
 use crate::support::{
+    aws::{AWS_WORDS, Aws, admits_only, answer, as_role, at, binary_secret, parameter, refusal, secret, start},
     client::{Wire, request},
     process::{Ended, Process, Serving},
     proxy::Setup,
     soon,
-    upstream::{Seen, Upstream},
+    upstream::Upstream,
 };
 
 const STAFF: &str = r#"{"allowed_groups": ["staff"]}"#;
@@ -18,88 +17,6 @@ const READERS: &str = r#"{"allowed_groups": ["readers"]}"#;
 
 /// In broken policies: it must not be told on.
 const WORDS: &str = "confidential-words";
-
-/// What AWS says besides its codes: told by the SDK alone, and only at its own finest level.
-const AWS_WORDS: &str = "words-of-aws";
-
-/// The endpoint of both services.
-struct Aws {
-    endpoint: Upstream,
-    answer: Arc<Mutex<Vec<u8>>>,
-    application: Upstream,
-}
-
-fn answer(status: u16, body: &str) -> Vec<u8> {
-    let head = format!(
-        "HTTP/1.1 {status} X\r\ncontent-type: application/x-amz-json-1.1\r\ncontent-length: {}\r\n\r\n",
-        body.len()
-    );
-    (head + body).into_bytes()
-}
-
-/// A secret with this text.
-fn secret(text: &str) -> Vec<u8> {
-    answer(200, &json!({ "Name": "app/policy", "VersionId": "v1", "SecretString": text }).to_string())
-}
-
-fn parameter(text: &str) -> Vec<u8> {
-    let parameter = json!({ "Name": "/app/policy", "Type": "SecureString", "Value": text, "Version": 1 });
-    answer(200, &json!({ "Parameter": parameter }).to_string())
-}
-
-/// A refusal with this code.
-fn refusal(status: u16, code: &str) -> Vec<u8> {
-    answer(status, &json!({ "__type": code, "message": format!("{AWS_WORDS} arn:aws:iam::1:role/x") }).to_string())
-}
-
-impl Aws {
-    async fn new(first: Vec<u8>) -> Self {
-        let answer = Arc::new(Mutex::new(first));
-        let current = Arc::clone(&answer);
-        let endpoint = Upstream::answering(move |_| current.lock().unwrap().clone()).await;
-        Self { endpoint, answer, application: Upstream::start().await }
-    }
-
-    fn answers(&self, answer: Vec<u8>) {
-        *self.answer.lock().unwrap() = answer;
-    }
-
-    async fn asked(&self) -> Seen {
-        self.endpoint.next().await
-    }
-
-    /// A proxy that keeps its policy there.
-    async fn setup(&self, key: &str, name: &str) -> Setup {
-        at(&format!("http://{}", self.endpoint.address), Setup::new(&self.application).await).set(key, name)
-    }
-
-    async fn keeping_a_secret(&self) -> Setup {
-        self.setup("COGNITO_AUTH_SECRET_NAME", "app/policy").await
-    }
-}
-
-/// As ECS would start it, but with AWS at `endpoint`.
-fn at(endpoint: &str, setup: Setup) -> Setup {
-    setup
-        .set("COGNITO_AUTH_ALLOWED_GROUPS", "")
-        .set("COGNITO_AUTH_REFRESH", "1s")
-        .set("AWS_ENDPOINT_URL", endpoint)
-        .set("AWS_REGION", "eu-west-2")
-        .set("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
-        .set("AWS_SECRET_ACCESS_KEY", "key-of-the-role")
-        .set("AWS_SESSION_TOKEN", "token-of-the-role")
-        .set("AWS_EC2_METADATA_DISABLED", "true")
-}
-
-async fn status_for(serving: &Serving, group: &str) -> u16 {
-    let user = cognito_auth_proxy::dev::User::new(group, "p@example.com").in_groups(&[group]);
-    let tokens = serving.issuer.tokens(&user);
-    serving.send("GET /page", &[&tokens.fields()[..], &[("Accept", "application/json")]].concat()).await.status
-}
-
-async fn admits_only(serving: &Serving, admitted: &str, refused: &str) {
-    assert_eq!((status_for(serving, admitted).await, status_for(serving, refused).await), (200, 403));
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_secret_is_the_policy_and_its_change_is_applied() {
@@ -191,6 +108,19 @@ async fn whatever_aws_answers_the_last_good_policy_decides_and_each_problem_is_s
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_policy_may_be_kept_as_a_binary_secret() {
+    let aws = Aws::new(binary_secret(STAFF.as_bytes())).await;
+    let mut serving = aws.keeping_a_secret().await.start_process().await;
+    admits_only(&serving, "staff", "readers").await;
+    // Bytes that are no text are no policy.
+    aws.answers(binary_secret(&[0xff, 0xfe, b'{']));
+    serving.process.event("policy not taken, the last good policy stays in force").await;
+    aws.answers(binary_secret(READERS.as_bytes()));
+    serving.process.event("policy applied").await;
+    admits_only(&serving, "readers", "staff").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn sighup_has_the_secret_read_at_once() {
     let aws = Aws::new(secret(STAFF)).await;
     let mut serving = aws.keeping_a_secret().await.set("COGNITO_AUTH_REFRESH", "24h").start_process().await;
@@ -200,11 +130,6 @@ async fn sighup_has_the_secret_read_at_once() {
     admits_only(&serving, "readers", "staff").await;
     serving.process.signal("HUP");
     serving.process.event("policy read again, nothing has changed").await;
-}
-
-/// How a start ends with this configuration.
-async fn start(command: &str, setup: &Setup) -> Ended {
-    Process::start(&[command], &setup.variables()).ended().await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -231,7 +156,7 @@ async fn an_aws_that_cannot_be_asked_is_told_from_one_that_has_nobody_to_ask_as(
     let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let application = Upstream::start().await;
     let setup = async || {
-        let setup = at(&format!("http://{nobody}"), Setup::new(&application).await);
+        let setup = as_role(at(&format!("http://{nobody}"), Setup::new(&application).await));
         setup.set("COGNITO_AUTH_SSM_PARAMETER", "/app/policy")
     };
     let Ended { code, stderr, .. } = start("run", &setup().await).await;
@@ -256,8 +181,8 @@ async fn a_start_outlives_a_refusal_that_passes() {
 async fn whoever_ends_a_start_that_waits_for_aws_need_not_wait_too() {
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let application = Upstream::start().await;
-    let setup = at(&format!("http://{}", silent.local_addr().unwrap()), Setup::new(&application).await)
-        .set("COGNITO_AUTH_SECRET_NAME", "app/policy");
+    let endpoint = format!("http://{}", silent.local_addr().unwrap());
+    let setup = as_role(at(&endpoint, Setup::new(&application).await)).set("COGNITO_AUTH_SECRET_NAME", "app/policy");
     let process = Process::start(&["run"], &setup.variables());
     let asked = tokio::task::spawn_blocking(move || silent.accept().unwrap());
     let _connection = soon("a question", asked).await.unwrap();

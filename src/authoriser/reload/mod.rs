@@ -17,10 +17,13 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
-pub use self::{aws::AwsProblem, source::PolicyPlace};
 use self::{
     aws::AwsSource,
     source::{Glimpse, Named, Source},
+};
+pub use self::{
+    aws::{AwsProblem, CredentialsRefusal},
+    source::PolicyPlace,
 };
 use super::{Authoriser, LiveAuthoriser, PolicyError};
 use crate::{
@@ -66,7 +69,9 @@ pub(super) enum Origin<'a> {
 /// Reads the policy the process starts with, if it is kept elsewhere.
 pub(super) async fn open(section: &config::Authoriser) -> Result<Origin<'_>, PolicyError> {
     let source = match &section.policy {
-        PolicySource::Aws(policy) => Source::Aws(Box::new(AwsSource::prepare(policy.clone()).await)),
+        PolicySource::Aws { kept, authorities } => {
+            Source::Aws(Box::new(AwsSource::prepare(kept.clone(), authorities).await))
+        }
         PolicySource::File(path) => Source::File(path.clone()),
         PolicySource::Inline(rules) => return Ok(Origin::Configuration(rules)),
     };

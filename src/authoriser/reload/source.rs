@@ -67,19 +67,22 @@ impl Source {
     /// What it holds when there is no policy yet. Fails only after several attempts where it is somebody else who fails.
     pub(super) async fn read_first(&self) -> Glimpse {
         let Self::Aws(source) = self else { return self.read().await };
+        let mut last = Err(AwsProblem::Unreachable { service: source.policy().store().service() }.into());
         let attempts = async {
             let mut wait = FIRST_WAIT;
             for _ in 1..FIRST_ATTEMPTS {
-                if let Ok(content) = self.read().await {
-                    return Ok(content);
+                last = self.read().await;
+                if last.is_ok() {
+                    return;
                 }
                 sleep(wait).await;
                 wait *= 2;
             }
-            self.read().await
+            last = self.read().await;
         };
-        let service = source.policy().store().service();
-        timeout(FIRST_BOUND, attempts).await.unwrap_or_else(|_| Err(AwsProblem::Unreachable { service }.into()))
+        // Where it takes too long, what was wrong the last time still is.
+        let _too_long = timeout(FIRST_BOUND, attempts).await;
+        last
     }
 
     pub(super) fn pace(&self) -> Pace {

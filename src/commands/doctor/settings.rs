@@ -25,7 +25,7 @@ pub(super) async fn check(report: &mut Report, config: &Config) {
 
 async fn policy(config: &Config) -> Finding {
     let place = match &config.authoriser.policy {
-        PolicySource::Aws(kept) => format!("at AWS ({})", kept.store().key()),
+        PolicySource::Aws { kept, .. } => format!("at AWS ({})", kept.store().key()),
         PolicySource::File(path) => format!("of {}", path.display()),
         PolicySource::Inline(_) => "of the configuration".to_owned(),
     };

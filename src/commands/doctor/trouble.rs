@@ -2,7 +2,10 @@
 
 use std::{error::Error, io};
 
-use crate::keys::FetchError;
+use crate::{
+    cause::{innermost, is_of_tls},
+    keys::FetchError,
+};
 
 /// What the system says where nothing comes back.
 const SILENT: [io::ErrorKind; 3] =
@@ -96,18 +99,4 @@ impl Trouble {
             Self::Other => "try it with curl -v from the same place",
         }
     }
-}
-
-/// Connectors wrap one system error in another, which `source` passes over.
-fn innermost(mut error: &io::Error) -> &io::Error {
-    while let Some(inner) = error.get_ref().and_then(|inner| inner.downcast_ref::<io::Error>()) {
-        error = inner;
-    }
-    error
-}
-
-/// Rustls says no, or the other side hangs up in the middle of the handshake.
-fn is_of_tls(error: &io::Error) -> bool {
-    error.get_ref().is_some_and(|inner| inner.is::<tokio_rustls::rustls::Error>())
-        || error.kind() == io::ErrorKind::UnexpectedEof && error.to_string().contains("tls")
 }

@@ -3,8 +3,8 @@
 use std::{fs, path::Path, time::Duration};
 
 use crate::config::{
-    Authoriser, AwsPolicy, AwsStore, Combination, DomainName, EmailAddress, EmailRules, EmptyPolicy, Fault, PathPrefix,
-    PolicyRules, PolicySource, ValueError, duration,
+    Authoriser, Authorities, AwsPolicy, AwsStore, Combination, DomainName, EmailAddress, EmailRules, EmptyPolicy,
+    Fault, PathPrefix, PolicyRules, PolicySource, ValueError, duration,
     findings::Findings,
     interlock::Surroundings,
     policy_file::{has_no_rule, parse_group, requires_all_of_nothing},
@@ -39,7 +39,7 @@ const NO_RULE_IN_FILE: ValueError = ValueError {
 };
 
 const OPEN_ENDPOINT: ValueError = ValueError {
-    problem: "would be read from where AWS_ENDPOINT_URL or its form for this service says, which is neither https nor this machine",
+    problem: "would be read from where AWS_ENDPOINT_URL or its form for this service or STS says, which is neither https nor this machine",
     remedy: "write https://host there, or take the variable away",
 };
 
@@ -52,6 +52,7 @@ const ALL_OF_NOTHING: ValueError = ValueError {
 pub(super) fn authoriser(
     raw: &raw::Authoriser,
     reserved: Option<&PathPrefix>,
+    authorities: Option<&Authorities>,
     (surroundings, working_directory): (&Surroundings, &Path),
     findings: &mut Findings,
 ) -> Option<(Authoriser, PolicyRules)> {
@@ -73,13 +74,14 @@ pub(super) fn authoriser(
     };
     let public_paths = findings.list("authoriser.public_paths", &raw.public_paths, |text| public_path(text, reserved));
     let refresh = findings.parsed(REFRESH, duration::parse_a_second_or_more(&raw.refresh));
+    let at_aws = |named, findings: &mut Findings| at_aws(named, refresh, (surroundings, authorities), findings);
     let policy = match (&raw.config_path, &raw.secret_name, &raw.ssm_parameter) {
         (Some(path), _, _) => {
             refuse_beside(CONFIG_PATH, findings);
             policy_file(&working_directory.join(path), when_empty, findings)
         }
-        (None, Some(name), _) => at_aws((AwsStore::SecretsManager, name), refresh, surroundings, findings),
-        (None, None, Some(name)) => at_aws((AwsStore::ParameterStore, name), refresh, surroundings, findings),
+        (None, Some(name), _) => at_aws((AwsStore::SecretsManager, name), findings),
+        (None, None, Some(name)) => at_aws((AwsStore::ParameterStore, name), findings),
         (None, None, None) => inline_policy(raw, when_empty, findings),
     };
     let (policy, rules) = policy?;
@@ -101,7 +103,7 @@ fn refuse_beside(kept: &'static str, findings: &mut Findings) {
 fn at_aws(
     (store, name): (AwsStore, &str),
     refresh: Option<Duration>,
-    surroundings: &Surroundings,
+    (surroundings, authorities): (&Surroundings, Option<&Authorities>),
     findings: &mut Findings,
 ) -> Option<(PolicySource, PolicyRules)> {
     refuse_beside(store.key(), findings);
@@ -110,8 +112,8 @@ fn at_aws(
         return None;
     }
     let policy = AwsPolicy::parse(store, name, surroundings.region(), refresh?);
-    let policy = findings.parsed(store.key(), policy)?;
-    Some((PolicySource::Aws(policy), PolicyRules::default()))
+    let kept = findings.parsed(store.key(), policy)?;
+    Some((PolicySource::Aws { kept, authorities: authorities?.clone() }, PolicyRules::default()))
 }
 
 fn policy_file(path: &Path, when_empty: EmptyPolicy, findings: &mut Findings) -> Option<(PolicySource, PolicyRules)> {

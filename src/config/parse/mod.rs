@@ -35,10 +35,15 @@ pub(super) fn config(
     let tls = tls::tls(&raw.tls, working_directory, &mut findings);
     let upstream = upstream(raw, &mut findings);
     let authorities = authorities(&raw.outgoing, working_directory, &mut findings);
-    let credentials = credentials(raw, authorities, surroundings, &mut findings);
+    let credentials = credentials(raw, authorities.clone(), surroundings, &mut findings);
     let reserved = server.as_ref().map(|server| &server.reserved_prefix);
-    let authoriser =
-        authoriser::authoriser(&raw.authoriser, reserved, (surroundings, working_directory), &mut findings);
+    let authoriser = authoriser::authoriser(
+        &raw.authoriser,
+        reserved,
+        authorities.as_ref(),
+        (surroundings, working_directory),
+        &mut findings,
+    );
     let limits = limits::limits(raw, upstream.as_ref().map(|upstream| upstream.preset), &mut findings);
     let assertion = assertion::section(&raw.assertion, &mut findings);
     let public_paths = authoriser.as_ref().map(|(authoriser, _)| &authoriser.public_paths);
@@ -47,7 +52,7 @@ pub(super) fn config(
     let listen = server.as_ref().map(|server| server.listen);
     let dev = dev::dev(&raw.dev, listen, surroundings, working_directory, &mut findings);
     let logging = logging(&raw.logging, &mut findings);
-    let tracing = tracing::tracing(&raw.tracing, &mut findings);
+    let tracing = tracing::tracing(&raw.tracing, authorities.as_ref(), &mut findings);
 
     let (Some(server), Some(upstream), Some(credentials), Some((authoriser, rules)), Some(assertion)) =
         (server, upstream, credentials, authoriser, assertion)

@@ -54,7 +54,7 @@ fn files(certificate: SecretFile, key: SecretFile, findings: &mut Findings) -> O
     Some(Tls::On { certificate: pair, source: CertificateSource::Files { certificate, key } })
 }
 
-/// Who may vouch for the servers that we fetch keys from, beside the system's authorities.
+/// Who may vouch for the servers that we ask, beside the system's authorities.
 pub(in crate::config) fn authorities(
     raw: &raw::Outgoing,
     working_directory: &Path,

@@ -1,17 +1,25 @@
 //! Where spans go, and whose traces are continued.
 
-use crate::config::{Collector, CollectorUrl, SpanExport, TraceParents, Tracing, ValueError, findings::Findings, raw};
+use crate::config::{
+    Authorities, Collector, CollectorUrl, SpanExport, TraceParents, Tracing, ValueError, findings::Findings, raw,
+};
 
-pub(super) fn tracing(raw: &raw::Tracing, findings: &mut Findings) -> Option<Tracing> {
+pub(super) fn tracing(
+    raw: &raw::Tracing,
+    authorities: Option<&Authorities>,
+    findings: &mut Findings,
+) -> Option<Tracing> {
     let sample_ratio = findings.parsed("tracing.sample_ratio", ratio(raw.sample_ratio));
     let service_name = findings.parsed("tracing.service_name", super::word(&raw.service_name));
     let export = match raw.endpoint.as_deref() {
         None => Some(SpanExport::Off),
         Some(endpoint) => {
             let url = findings.parsed("tracing.endpoint", collector(endpoint));
-            url.zip(sample_ratio).zip(service_name.clone()).map(|((url, sample_ratio), service_name)| {
-                SpanExport::To(Collector { url, sample_ratio, service_name })
-            })
+            url.zip(sample_ratio).zip(service_name.clone()).zip(authorities.cloned()).map(
+                |(((url, sample_ratio), service_name), authorities)| {
+                    SpanExport::To(Collector { url, authorities, sample_ratio, service_name })
+                },
+            )
         }
     };
     let parents = if raw.accept_parent { TraceParents::TrustedHops } else { TraceParents::Nobodys };

@@ -282,7 +282,12 @@ pub struct Authoriser {
 #[derive(Debug, Clone)]
 pub enum PolicySource {
     /// At AWS, read again now and then: the text that a file would hold.
-    Aws(AwsPolicy),
+    Aws {
+        /// What is read, and how often.
+        kept: AwsPolicy,
+        /// Who may vouch for the servers of AWS, beside the system's authorities.
+        authorities: Authorities,
+    },
     /// In a file of its own, read again when it changes: JSON (the Python library's form) or the same keys in TOML.
     File(PathBuf),
     /// In the configuration itself.

@@ -1,6 +1,6 @@
 //! The `[tracing]` section: which traces requests belong to, and where spans go.
 
-use crate::config::CollectorUrl;
+use crate::config::{Authorities, CollectorUrl};
 
 /// Traces and spans.
 #[derive(Debug, Clone)]
@@ -25,6 +25,8 @@ pub enum SpanExport {
 pub struct Collector {
     /// The base URL of its OTLP/HTTP receiver.
     pub url: CollectorUrl,
+    /// Who may vouch for it, beside the system's authorities.
+    pub authorities: Authorities,
     /// Which part of the traces that begin here is recorded, 0 to 1.
     pub sample_ratio: f64,
     /// What we are called there.

@@ -171,7 +171,7 @@ fn a_policy_at_aws_has_a_region_before_anybody_is_asked() {
         assert!(problem.starts_with(key) && problem.contains("AWS_REGION"), "{problem}");
         for variable in ["AWS_REGION", "AWS_DEFAULT_REGION"] {
             let policy = start().variable(variable, "eu-north-1").config().authoriser.policy;
-            let PolicySource::Aws(policy) = policy else { panic!("at AWS") };
+            let PolicySource::Aws { kept: policy, .. } = policy else { panic!("at AWS") };
             assert_eq!((policy.name(), policy.region()), (*value, "eu-north-1"));
             assert_eq!((policy.store().key(), policy.refresh().as_secs()), (*key, 300));
         }
@@ -194,7 +194,7 @@ fn aws_is_not_asked_where_anybody_could_answer_for_it() {
         (KEPT[1], "AWS_ENDPOINT_URL_SECRETS_MANAGER", "AWS_ENDPOINT_URL_SSM"),
         (KEPT[2], "AWS_ENDPOINT_URL_SSM", "AWS_ENDPOINT_URL_SECRETS_MANAGER"),
     ] {
-        for variable in [own, "AWS_ENDPOINT_URL"] {
+        for variable in [own, "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_STS"] {
             for open in ["http://aws.example", "http://10.0.0.1:80", "aws.example"] {
                 let problem = kept(&[at]).variable(variable, open).problem();
                 assert!(problem.starts_with(at.0) && problem.contains("AWS_ENDPOINT_URL"), "{problem}");

@@ -223,7 +223,9 @@ fn spans_go_nowhere_unless_a_collector_is_named() {
     let start = Start::minimal("tracing.endpoint = 'https://collector.example'\ntracing.accept_parent = false");
     let start = start.variable("COGNITO_AUTH_TRACING_SAMPLE_RATIO", "0.25");
     let tracing = start.variable("COGNITO_AUTH_TRACING_SERVICE_NAME", "wiki").config().tracing;
-    let SpanExport::To(Collector { url, sample_ratio, service_name }) = tracing.export else { panic!("no collector") };
+    let SpanExport::To(Collector { url, sample_ratio, service_name, .. }) = tracing.export else {
+        panic!("no collector")
+    };
     assert_eq!(url.traces(), "https://collector.example/v1/traces");
     assert!((sample_ratio - 0.25).abs() < f64::EPSILON);
     assert_eq!((service_name.as_str(), tracing.parents), ("wiki", TraceParents::Nobodys));

@@ -8,6 +8,7 @@ mod keys_url;
 mod origin;
 mod path_prefix;
 mod redirect_url;
+mod secure_url;
 mod upstream_address;
 
 use thiserror::Error;

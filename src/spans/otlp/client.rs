@@ -1,16 +1,12 @@
 //! How batches travel: one POST, limited in time, no redirects, its answer limited in size.
 
-use std::{future::Future, pin::Pin, time::Duration};
+use std::{future::Future, pin::Pin};
 
 use bytes::{Bytes, BytesMut};
 use http::{Request, Response};
 use opentelemetry_http::{HttpClient, HttpError, ResponseBodyTooLarge};
-use reqwest::redirect;
 
-use crate::config::CollectorUrl;
-
-const CONNECT_TIMEOUT: Duration = Duration::from_millis(1500);
-const TIMEOUT: Duration = Duration::from_secs(3);
+use crate::{config::Collector, outgoing};
 
 /// The longest answer, in bytes. It says how many spans were not taken, and why.
 const LONGEST_ANSWER: usize = 64 * 1024;
@@ -20,15 +16,9 @@ const LONGEST_ANSWER: usize = 64 * 1024;
 pub(super) struct Client(reqwest::Client);
 
 impl Client {
-    /// A client for `collector`: the proxy of the environment is used, except for one on this machine.
-    pub(super) fn of(collector: &CollectorUrl) -> Result<Self, reqwest::Error> {
-        let client = reqwest::Client::builder()
-            .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(TIMEOUT)
-            .redirect(redirect::Policy::none())
-            .referer(false);
-        let client = if collector.is_plain_http() { client.no_proxy() } else { client };
-        client.build().map(Self)
+    /// A client for `collector`.
+    pub(super) fn of(collector: &Collector) -> Result<Self, reqwest::Error> {
+        outgoing::client_for(collector.url.as_url(), &collector.authorities)?.build().map(Self)
     }
 
     async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {

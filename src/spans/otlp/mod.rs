@@ -75,7 +75,7 @@ impl Exporter {
         let losses = Arc::new(Losses::counted_by(dropped.clone()));
         let exporter = SpanExporter::builder()
             .with_http()
-            .with_http_client(Client::of(&collector.url).map_err(SpansError::Client)?)
+            .with_http_client(Client::of(collector).map_err(SpansError::Client)?)
             .with_endpoint(collector.url.traces())
             // Between two attempts it would sleep in our thread. What a collector did not take is dropped.
             .with_retry_policy(RetryPolicy::disabled())

@@ -45,6 +45,10 @@ impl Collector {
         Self(Upstream::answering(|_| b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n".to_vec()).await)
     }
 
+    pub(crate) fn address(&self) -> std::net::SocketAddr {
+        self.0.address
+    }
+
     pub(crate) fn url(&self) -> String {
         format!("http://{}", self.0.address)
     }

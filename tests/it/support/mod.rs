@@ -3,6 +3,7 @@
 
 pub(crate) mod answers;
 pub(crate) mod application;
+pub(crate) mod aws;
 pub(crate) mod client;
 pub(crate) mod collector;
 pub(crate) mod development;

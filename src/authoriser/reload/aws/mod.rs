@@ -3,17 +3,24 @@
 //! Credentials and addresses are the SDK's business, which looks for them itself: in `AWS_*`, at the container's and the
 //! instance's endpoints, in a web identity's file. What AWS says in words is never passed on, only its code.
 
-use std::time::Duration;
+mod connector;
+mod refusal;
+
+use std::{error::Error, io, time::Duration};
 
 use aws_config::{BehaviorVersion, Region, retry::RetryConfig, timeout::TimeoutConfig};
+use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_secretsmanager::{
     config::{ProvideCredentials, SharedCredentialsProvider, http::HttpResponse},
     error::{ProvideErrorMetadata, SdkError},
 };
-use thiserror::Error;
 use tokio::time::timeout;
 
-use crate::config::{AwsPolicy, AwsStore};
+pub use self::refusal::CredentialsRefusal;
+use crate::{
+    cause,
+    config::{Authorities, AwsPolicy, AwsStore},
+};
 
 /// How long a connection to AWS may take.
 const CONNECT: Duration = Duration::from_secs(2);
@@ -31,7 +38,7 @@ const ATTEMPTS: u32 = 2;
 const LONGEST_CODE: usize = 64;
 
 /// Why nothing was read. Comparable, so that a lasting problem is reported once.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AwsProblem {
     /// AWS does not take the credentials there are.
     #[error(
@@ -54,6 +61,9 @@ pub enum AwsProblem {
     /// It has a value of no kind.
     #[error("it has no value; put the policy into it")]
     NoValue,
+    /// There is a source of credentials, and it gives none.
+    #[error("there are no credentials to read it with: {0}")]
+    CredentialsRefused(CredentialsRefusal),
     /// There is nobody to ask as.
     #[error(
         "there are no credentials to read it with; give the task, pod or instance a role, or set AWS_ACCESS_KEY_ID"
@@ -70,6 +80,14 @@ pub enum AwsProblem {
     Refused {
         /// The code of the refusal, or the status of the answer.
         code: String,
+    },
+    /// TLS did not come about.
+    #[error(
+        "TLS to {service} fails; where a proxy on the way opens it, give its authority in outgoing.ca_path, and see whether the clock is right"
+    )]
+    Tls {
+        /// Who should have answered.
+        service: &'static str,
     },
     /// AWS did not answer.
     #[error("AWS does not answer; let the proxy reach the endpoint of {service} in this region on port 443")]
@@ -94,14 +112,15 @@ enum Client {
 }
 
 impl AwsSource {
-    /// Prepares to ask; asks nobody yet.
-    pub(super) async fn prepare(policy: AwsPolicy) -> Self {
+    /// Prepares to ask; asks nobody yet. Servers that `authorities` vouch for are trusted beside those of the system's.
+    pub(super) async fn prepare(policy: AwsPolicy, authorities: &Authorities) -> Self {
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(CONNECT)
             .operation_attempt_timeout(ATTEMPT)
             .operation_timeout(READ)
             .build();
         let sdk = aws_config::defaults(BehaviorVersion::v2026_01_12())
+            .http_client(connector::client(authorities))
             .region(Region::new(policy.region().to_owned()))
             .timeout_config(timeouts)
             .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
@@ -138,12 +157,12 @@ impl AwsSource {
         content.ok_or(AwsProblem::NoValue)
     }
 
-    async fn problem<E: ProvideErrorMetadata>(&self, error: &SdkError<E, HttpResponse>) -> AwsProblem {
-        let Some(answer) = error.raw_response() else { return self.no_answer().await };
-        let code = match error.code() {
-            Some(code) => code.chars().filter(char::is_ascii_alphanumeric).take(LONGEST_CODE).collect(),
-            None => format!("status {}", answer.status()),
-        };
+    async fn problem<E>(&self, error: &SdkError<E, HttpResponse>) -> AwsProblem
+    where
+        E: ProvideErrorMetadata + Error + Send + Sync + 'static,
+    {
+        let Some(answer) = error.raw_response() else { return self.no_answer(error).await };
+        let code = code_of(error.code(), answer);
         match code.as_str() {
             "AccessDenied" | "AccessDeniedException" | "DecryptionFailure" | "InvalidKeyId" => {
                 AwsProblem::Denied { code, action: self.policy.store().action() }
@@ -162,15 +181,28 @@ impl AwsSource {
     }
 
     /// The SDK does not tell by its type whether it had no credentials or no answer, so they are asked for once more.
-    async fn no_answer(&self) -> AwsProblem {
-        let found = match &self.credentials {
-            Some(provider) => timeout(ATTEMPT, provider.provide_credentials()).await.is_ok_and(|found| found.is_ok()),
-            None => false,
-        };
-        if found {
-            AwsProblem::Unreachable { service: self.policy.store().service() }
-        } else {
-            AwsProblem::NoCredentials
+    async fn no_answer(&self, error: &(dyn Error + Send + Sync + 'static)) -> AwsProblem {
+        let Some(provider) = &self.credentials else { return AwsProblem::NoCredentials };
+        let service = self.policy.store().service();
+        match timeout(ATTEMPT, provider.provide_credentials()).await {
+            Ok(Ok(_)) if fails_in_tls(error) => AwsProblem::Tls { service },
+            Ok(Ok(_)) => AwsProblem::Unreachable { service },
+            Ok(Err(CredentialsError::CredentialsNotLoaded(_))) => AwsProblem::NoCredentials,
+            Ok(Err(error)) => AwsProblem::CredentialsRefused(CredentialsRefusal::of(&error)),
+            Err(_) => AwsProblem::CredentialsRefused(CredentialsRefusal::Silent),
         }
+    }
+}
+
+fn fails_in_tls(error: &(dyn Error + 'static)) -> bool {
+    let mut system = cause::chain(error).filter_map(|cause| cause.downcast_ref::<io::Error>());
+    system.any(|error| cause::is_of_tls(cause::innermost(error)))
+}
+
+/// The code of a refusal, or the status where it has none.
+fn code_of(code: Option<&str>, answer: &HttpResponse) -> String {
+    match code {
+        Some(code) => code.chars().filter(char::is_ascii_alphanumeric).take(LONGEST_CODE).collect(),
+        None => format!("status {}", answer.status()),
     }
 }
