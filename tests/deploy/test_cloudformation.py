@@ -145,6 +145,10 @@ def test_signing_out_ends_on_a_page_that_needs_no_user(resources):
     (proxy,) = [box for box in resources["TaskDefinition"]["Properties"]["ContainerDefinitions"] if box["Name"] != "app"]
     environment = {entry["Name"]: entry["Value"] for entry in proxy["Environment"]}
     assert environment["COGNITO_AUTH_LOGOUT_REDIRECT_URL"] == landing == {"Fn::Sub": "https://${DomainName}/signed-out"}
+    # Sign-in pages of GovCloud have another host.
+    (text, names) = environment["COGNITO_AUTH_LOGOUT_COGNITO_DOMAIN"]["Fn::Sub"]
+    assert text == "${UserPoolDomain}.${Host}.${AWS::Region}.amazoncognito.com"
+    assert names == {"Host": {"Fn::If": ["GovCloud", "auth-fips", "auth"]}}
     page = rules(resources)[0]
     assert paths(page) == ["/signed-out"]
     assert len(page["Actions"][0]["FixedResponseConfig"]["MessageBody"]) <= 1024
