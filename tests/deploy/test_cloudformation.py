@@ -1,6 +1,7 @@
 """config/ecs/cloudformation.yaml: no warning of cfn-lint, nobody past the load balancer, rules in the right order, secrets by
 reference. (test_stack.py makes as much of it as can be made here.)"""
 
+import itertools
 import json
 import pathlib
 import re
@@ -9,7 +10,7 @@ import sys
 
 import pytest
 import yaml
-from aws import ROOT, template
+from aws import PROXY, ROOT, template
 
 FILE = ROOT / "config/ecs/cloudformation.yaml"
 
@@ -144,6 +145,10 @@ def test_signing_out_ends_on_a_page_that_needs_no_user(resources):
     (proxy,) = [box for box in resources["TaskDefinition"]["Properties"]["ContainerDefinitions"] if box["Name"] != "app"]
     environment = {entry["Name"]: entry["Value"] for entry in proxy["Environment"]}
     assert environment["COGNITO_AUTH_LOGOUT_REDIRECT_URL"] == landing == {"Fn::Sub": "https://${DomainName}/signed-out"}
+    # Sign-in pages of GovCloud have another host.
+    (text, names) = environment["COGNITO_AUTH_LOGOUT_COGNITO_DOMAIN"]["Fn::Sub"]
+    assert text == "${UserPoolDomain}.${Host}.${AWS::Region}.amazoncognito.com"
+    assert names == {"Host": {"Fn::If": ["GovCloud", "auth-fips", "auth"]}}
     page = rules(resources)[0]
     assert paths(page) == ["/signed-out"]
     assert len(page["Actions"][0]["FixedResponseConfig"]["MessageBody"]) <= 1024
@@ -157,9 +162,28 @@ def test_the_load_balancer_is_strict_and_outlives_mistakes(resources):
     found = attributes(resources["LoadBalancer"]["Properties"]["LoadBalancerAttributes"])
     assert found["routing.http.drop_invalid_header_fields.enabled"] == "true"
     assert found["routing.http.desync_mitigation_mode"] == "strictest"
-    assert found["deletion_protection.enabled"] == "true"
+    assert found["deletion_protection.enabled"] == {"Ref": "DeletionProtection"}
     kept = re.search(r'keep_alive_timeout = "(\d+)s"', (ROOT / "config/default.toml").read_text())
     assert int(found["idle_timeout.timeout_seconds"]) < int(kept[1])
+
+
+def test_a_first_deployment_that_failed_leaves_nothing_that_is_in_the_way(stack, resources):
+    """Protected, it could not be rolled back; retained, what has a fixed name would be there already the next time."""
+    assert stack["Parameters"]["DeletionProtection"]["Default"] == "false"
+    assert stack["Conditions"]["Protected"] == {"Fn::Equals": [{"Ref": "DeletionProtection"}, "true"]}
+    assert resources["UserPool"]["Properties"]["DeletionProtection"] == {"Fn::If": ["Protected", "ACTIVE", "INACTIVE"]}
+    kept = {name: found["DeletionPolicy"] for name, found in resources.items() if "Retain" in found.get("DeletionPolicy", "")}
+    assert kept == dict.fromkeys(("UserPool", "ProxyLog", "AppLog"), "RetainExceptOnCreate")
+
+
+def test_one_parameter_chooses_tls_for_the_target_its_health_check_and_the_proxy(stack, resources):
+    group = resources["TargetGroup"]["Properties"]
+    assert group["Protocol"] == group["HealthCheckProtocol"] == {"Ref": "TargetProtocol"}
+    assert stack["Conditions"]["Tls"] == {"Fn::Equals": [{"Ref": "TargetProtocol"}, "HTTPS"]}
+    boxes = {box["Name"]: box for box in resources["TaskDefinition"]["Properties"]["ContainerDefinitions"]}
+    proxy, app = ({entry["Name"]: entry["Value"] for entry in boxes[name]["Environment"]} for name in ("cognito-auth-proxy", "app"))
+    assert proxy["COGNITO_AUTH_TLS_MODE"] == {"Fn::If": ["Tls", "self-signed", "off"]}
+    assert app["AUTH_JWKS_URL"].startswith("http://127.0.0.1:9090/"), "the main listener may speak TLS"
 
 
 def test_targets_are_addresses_asked_for_what_the_proxy_answers_itself(resources):
@@ -173,13 +197,15 @@ def test_no_secret_stands_in_the_template(stack, resources):
     assert "PRIVATE KEY" not in FILE.read_text()
     for name, parameter in stack["Parameters"].items():
         if "Secret" in name or "Key" in name:
-            assert name.endswith("Arn") and "Default" not in parameter
+            assert name.endswith("Arn") and parameter.get("Default", "") == ""
+    assert "Default" not in stack["Parameters"]["SigningKeySecretArn"]
     for box in resources["TaskDefinition"]["Properties"]["ContainerDefinitions"]:
         assert [entry for entry in box.get("Secrets", []) if entry["ValueFrom"] != {"Ref": "SigningKeySecretArn"}] == []
 
 
 def statements(resources: dict, role: str) -> list[dict]:
-    policies = resources[role]["Properties"].get("Policies", [])
+    policies = [one for policy in resources[role]["Properties"].get("Policies", []) for one in policy.get("Fn::If", [None, policy])[1:]]
+    policies = [policy for policy in policies if policy != {"Ref": "AWS::NoValue"}]
     return [statement for policy in policies for statement in policy["PolicyDocument"]["Statement"]]
 
 
@@ -189,7 +215,10 @@ def test_the_containers_may_read_the_policy_and_nothing_else(resources):
     assert statements(resources, "TaskRole") == [
         {"Effect": "Allow", "Action": "secretsmanager:GetSecretValue", "Resource": {"Ref": "PolicySecret"}}
     ]
-    assert [one["Resource"] for one in statements(resources, "ExecutionRole")] == [{"Ref": "SigningKeySecretArn"}]
+    fetch, decrypt = statements(resources, "ExecutionRole")
+    assert (fetch["Action"], fetch["Resource"]) == ("secretsmanager:GetSecretValue", {"Ref": "SigningKeySecretArn"})
+    assert (decrypt["Action"], decrypt["Resource"]) == ("kms:Decrypt", {"Ref": "SigningKmsKeyArn"})
+    assert decrypt["Condition"] == {"StringEquals": {"kms:EncryptionContext:SecretARN": {"Ref": "SigningKeySecretArn"}}}
 
 
 def test_a_bad_task_is_rolled_back_and_no_good_one_stopped_for_it(resources):
@@ -197,6 +226,49 @@ def test_a_bad_task_is_rolled_back_and_no_good_one_stopped_for_it(resources):
     assert deployment["DeploymentCircuitBreaker"] == {"Enable": True, "Rollback": True}
     assert deployment["MinimumHealthyPercent"] == 100
     assert {"OwnRule", "ApiRule", "PagesRule"} <= set(resources["Service"]["DependsOn"])
+
+
+def test_whoever_should_wake_is_woken(resources):
+    alarms = of_type(resources, "CloudWatch::Alarm")
+    watched = {alarm["MetricName"]: alarm for alarm in alarms.values()}
+    assert len(watched) == len(alarms)
+    # Unhealthy targets are none where none is registered: then nobody counts, and that has to ring.
+    nobody = watched["HealthyHostCount"]
+    assert (nobody["ComparisonOperator"], nobody["Threshold"], nobody["TreatMissingData"]) == ("LessThanThreshold", 1, "breaching")
+    assert {"UnHealthyHostCount", "HTTPCode_Target_5XX_Count", "HTTPCode_ELB_5XX_Count", "ELBAuthError"} <= watched.keys()
+    for metric, alarm in watched.items():
+        assert alarm["AlarmActions"] == {"Fn::If": ["Alerts", [{"Ref": "AlarmTopicArn"}], []]}
+        of_target = {entry["Name"] for entry in alarm.get("Dimensions", [])}
+        # What the load balancer says of itself has no target group, and with one it would be another metric, for ever empty.
+        if alarm["Namespace"] == "AWS/ApplicationELB":
+            assert ("TargetGroup" in of_target) == ("ELB" not in metric), metric
+    filters = of_type(resources, "Logs::MetricFilter").values()
+    counted = {one["MetricName"] for each in filters for one in each["MetricTransformations"]}
+    assert counted == {metric for metric, alarm in watched.items() if alarm["Namespace"] == {"Ref": "AWS::StackName"}}
+
+
+def test_a_policy_that_is_refused_is_a_line_that_rings(resources, tmp_path):
+    """What ErrorsFilter looks for, out of the log of the proxy itself."""
+    assert resources["ErrorsFilter"]["Properties"]["FilterPattern"] == '{ $.level = "ERROR" }'
+    policy = tmp_path / "policy.json"
+    policy.write_text('{"allowed_groups": ["app-users"]}')
+    settings = {
+        "COGNITO_AUTH_ALB_ARNS": "arn:aws:elasticloadbalancing:eu-west-2:111122223333:loadbalancer/app/name/0123456789abcdef",
+        "COGNITO_AUTH_CLIENT_IDS": "client",
+        "COGNITO_AUTH_USER_POOL_ID": "eu-west-2_pool",
+        "COGNITO_AUTH_CONFIG_PATH": str(policy),
+        "COGNITO_AUTH_LISTEN": "127.0.0.1:0",
+        "COGNITO_AUTH_ADMIN_LISTEN": "127.0.0.1:0",
+    }
+    with subprocess.Popen([PROXY], env=settings, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as running:
+        try:
+            lines = map(json.loads, running.stdout)
+            assert not [line for line in itertools.takewhile(lambda line: line["message"] != "serving", lines) if line["level"] == "ERROR"]
+            policy.write_text("{")
+            error = next(line for line in lines if line["level"] == "ERROR")
+            assert "policy not taken" in error["message"]
+        finally:
+            running.kill()
 
 
 def test_alarms_look_for_reasons_there_are(resources):

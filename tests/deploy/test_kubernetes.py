@@ -2,6 +2,7 @@
 
 import copy
 import json
+import re
 
 import kubernetes_validate
 import pytest
@@ -50,7 +51,7 @@ def test_the_schema_would_have_noticed(manifests):
 
 
 def test_every_container_is_restricted(manifests):
-    assert kind(manifests, "Namespace")[0]["metadata"]["labels"] == {"pod-security.kubernetes.io/enforce": "restricted"}
+    assert kind(manifests, "Namespace")[0]["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
     assert pod(manifests)["securityContext"]["runAsNonRoot"] is True
     assert pod(manifests)["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
     assert pod(manifests)["automountServiceAccountToken"] is False
@@ -82,10 +83,25 @@ def test_probes_ask_where_somebody_listens(manifests):
 
 
 def test_the_proxy_drains_while_the_application_still_runs(manifests):
-    drained = 5 + 25  # server.drain_delay and server.drain_deadline
+    settings = {entry["name"]: entry["value"] for entry in box(manifests, "cognito-auth-proxy")["env"]}
+    delay = int(settings["COGNITO_AUTH_DRAIN_DELAY"].removesuffix("s"))
+    deadline = re.search(r'^drain_deadline = "(\d+)s"$', (ROOT / "config/default.toml").read_text(), re.MULTILINE)
+    drained = delay + int(deadline[1])
     waits = box(manifests, "app")["lifecycle"]["preStop"]["sleep"]["seconds"]
     assert drained < waits < pod(manifests)["terminationGracePeriodSeconds"]
     assert "initContainers" not in pod(manifests), "a native sidecar is stopped after the application"
+
+
+def test_a_rollout_waits_for_the_load_balancer(manifests):
+    """For the new pod until its target is healthy; for the old one until no request comes any more, which takes seconds."""
+    assert kind(manifests, "Namespace")[0]["metadata"]["labels"]["elbv2.k8s.aws/pod-readiness-gate-inject"] == "enabled"
+    settings = {entry["name"]: entry["value"] for entry in box(manifests, "cognito-auth-proxy")["env"]}
+    assert int(settings["COGNITO_AUTH_DRAIN_DELAY"].removesuffix("s")) >= 15
+    assert kind(manifests, "Deployment")[0]["spec"]["strategy"]["rollingUpdate"]["maxUnavailable"] == 0
+    (pages,) = [found for found in kind(manifests, "Ingress") if found["metadata"]["name"] == "pages"]
+    attributes = pages["metadata"]["annotations"]["alb.ingress.kubernetes.io/target-group-attributes"]
+    waits = box(manifests, "app")["lifecycle"]["preStop"]["sleep"]["seconds"]
+    assert 30 <= int(re.search(r"deregistration_delay\.timeout_seconds=(\d+)", attributes)[1]) < waits
 
 
 def test_only_signing_out_needs_no_user(manifests):

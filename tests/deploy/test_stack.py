@@ -20,11 +20,17 @@ def filled(value, given: dict):
             if way in ("Ref", "Fn::GetAtt") and name in given:
                 return given[name]
             if way == "Fn::Sub":
+                text, *names = name if isinstance(name, list) else [name]
                 for known, found in given.items():
-                    name = name.replace(f"${{{known}}}", found)
-                return {way: name}
+                    text = text.replace(f"${{{known}}}", found)
+                return {way: [text, *names] if names else text}
         return {key: filled(entry, given) for key, entry in value.items()}
-    return [filled(entry, given) for entry in value] if isinstance(value, list) else value
+    return [filled(entry, given) for entry in value if not may_be_nothing(entry)] if isinstance(value, list) else value
+
+
+def may_be_nothing(entry) -> bool:
+    """moto takes the AWS::NoValue of a list for an entry. With the parameters below it is what each of them comes to."""
+    return isinstance(entry, dict) and entry.get("Fn::If", [None])[-1] == {"Ref": "AWS::NoValue"}
 
 
 def users(aws, resources: dict) -> dict[str, str]:
@@ -107,5 +113,8 @@ def test_the_proxy_accepts_the_settings_of_the_stack(made):
     for name in AWAITED:
         assert settings.pop(name), f"{name} is not in the template"
         settings["COGNITO_AUTH_ALLOWED_GROUPS"] = "app-users"
-    answer = check(settings | aws.environment)
-    assert answer.returncode == 0, answer.stderr
+    assert settings["COGNITO_AUTH_LOGOUT_COGNITO_DOMAIN"] == "gradio-app.auth.eu-west-2.amazoncognito.com"
+    assert outputs["SignInPages"] == "https://" + settings["COGNITO_AUTH_LOGOUT_COGNITO_DOMAIN"]
+    for mode in ("off", "self-signed"):  # TargetProtocol
+        answer = check(settings | {"COGNITO_AUTH_TLS_MODE": mode} | aws.environment)
+        assert answer.returncode == 0, answer.stderr
