@@ -6,6 +6,7 @@ use http::{
     header::{CONNECTION, COOKIE, EXPECT, HOST},
 };
 
+use super::fields_of;
 use crate::{
     config::{HeadLimits, TraceParents, TrustedHops},
     ingress::{
@@ -67,14 +68,7 @@ const SESSION_COOKIE: &str = "AWSELBAuthSessionCookie";
 /// Of any fields, after [`Inbound::sanitise`], no one that is ours, the connection's or nominated is left, and all others
 /// are there unchanged; in a response the same. One field a line, `name: value`.
 pub fn headers(text: &[u8]) {
-    let mut sent = HeaderMap::new();
-    for line in text.split(|byte| *byte == b'\n') {
-        let colon = line.iter().position(|byte| *byte == b':').unwrap_or(line.len());
-        let (name, value) = (line.get(..colon).unwrap_or_default(), line.get(colon + 1..).unwrap_or_default());
-        if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name), HeaderValue::from_bytes(value.trim_ascii())) {
-            sent.append(name, value);
-        }
-    }
+    let mut sent = fields_of(text);
     if !sent.contains_key(HOST) {
         sent.insert(HOST, HeaderValue::from_static("app.example"));
     }

@@ -7,16 +7,16 @@ use futures_util::FutureExt as _;
 use serde::de::IgnoredAny;
 use serde_json::json;
 
-use super::{
-    Combination, Config, ConfigErrors, Dev, EmailAddress, EmailRules, EmptyPolicy, Environment, PolicyRules,
-    document::toml_table,
-    interlock::Surroundings,
-    layers::{self, Layers},
-    parse,
-};
 use crate::{
     authenticator::Profile,
     authoriser::{self, Authoriser},
+    config::{
+        Combination, Config, ConfigErrors, Dev, EmailAddress, EmailRules, EmptyPolicy, Environment, PolicyRules,
+        document::toml_table,
+        interlock::Surroundings,
+        layers::{self, Layers},
+        parse,
+    },
     ingress::{Route, Routes},
 };
 
