@@ -164,13 +164,16 @@ const POLICY_PIECES: [&str; 26] = [
     "\n",
 ];
 
-const CONFIG_PIECES: [&str; 34] = [
+const CONFIG_PIECES: [&str; 40] = [
     "[server]\n",
     "[upstream]\n",
     "[alb]\n",
     "[authoriser]\n",
     "[assertion]\n",
     "[dev]\n",
+    "[logging]\n",
+    "[tls]\n",
+    "[tracing]\n",
     "listen",
     "url",
     "preset",
@@ -183,6 +186,9 @@ const CONFIG_PIECES: [&str; 34] = [
     "ttl",
     "mode",
     "trusted_hops",
+    "audit",
+    "endpoint",
+    "\"self-signed\"",
     " = ",
     " = ",
     " = ",
