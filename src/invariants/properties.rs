@@ -46,7 +46,7 @@ const PATH_PIECES: [&str; 16] =
     ["/", "/", "//", "\\", ".", "..", "%2e", "%2f", "%5c", ";", "?", "#", "@", ":", "evil.example", "\t"];
 
 /// Names of ours with what servers fold together.
-const NAMES: [&str; 27] = [
+const NAMES: [&str; 29] = [
     "x-auth-user",
     "x-my-user",
     "x-amzn-oidc-data",
@@ -66,6 +66,8 @@ const NAMES: [&str; 27] = [
     "x-request-id",
     "x-gradio-server",
     "connection",
+    "content-length",
+    "transfer-encoding",
     "cookie",
     "host",
     "te",

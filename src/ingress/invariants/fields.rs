@@ -3,7 +3,7 @@
 
 use http::{
     HeaderMap, HeaderName, HeaderValue, Request,
-    header::{CONNECTION, COOKIE, EXPECT, HOST},
+    header::{CONNECTION, CONTENT_LENGTH, COOKIE, EXPECT, HOST},
 };
 
 use super::fields_of;
@@ -35,7 +35,7 @@ const OURS: [&str; 15] = [
 ];
 const OUR_FAMILIES: [&str; 3] = ["x-amzn-oidc-", "x-forwarded-", "x-auth-request-"];
 
-/// What concerns one connection only (RFC 9110 §7.6.1).
+/// What concerns one connection only (RFC 9110 §7.6.1). Folded.
 const OF_THE_CONNECTION: [&str; 9] = [
     "connection",
     "keep-alive",
@@ -116,7 +116,8 @@ fn our_names() -> ClaimedNames {
 
 fn is_removed(name: &HeaderName, sent: &HeaderMap) -> bool {
     is_ours(name)
-        || OF_THE_CONNECTION.contains(&name.as_str())
+        || OF_THE_CONNECTION.contains(&folded(name).as_str())
+        || (folded(name) == "content-length" && name != CONTENT_LENGTH)
         || OF_TRUSTED_HOPS.contains(&name.as_str())
         || [HOST, EXPECT].contains(name)
         || is_nominated(name, sent)
