@@ -2,9 +2,9 @@
 
 use cognito_auth_proxy::{
     app::App,
-    config::{Config, Environment, Flags},
+    config::{Config, Environment, Flags, Scheme},
     dev::{Issuer, KeyEndpoint, Parties, Tokens, User},
-    ingress::{Connection, RequestBody, Room, Scheme},
+    ingress::{Connection, RequestBody, Room},
 };
 use http::Request;
 use tokio::runtime::Runtime;

@@ -119,14 +119,30 @@ impl fmt::Debug for ServerCertificate {
     }
 }
 
-/// The certificates in `text`, one at least.
+/// The certificates in `text`, one at least: none that is named is left out, and none is half of one.
 pub(super) fn chain(text: &Secret) -> Result<Vec<CertificateDer<'static>>, ValueError> {
+    let refused = |problem| Err(ValueError { problem, remedy: WHOLE_FILE });
     let found = CertificateDer::pem_slice_iter(text.expose().as_bytes()).collect::<Result<Vec<_>, _>>();
     match found {
-        Ok(chain) if chain.is_empty() => Err(ValueError { problem: "holds no PEM certificate", remedy: WHOLE_FILE }),
+        // The library passes over what is indented, short of a dash or `TRUSTED`, and takes two for one without an END.
+        Ok(chain) if chain.len() != named(text.expose()) => refused("holds a broken PEM block"),
+        Ok(chain) if chain.is_empty() => refused("holds no PEM certificate"),
+        Ok(chain) if chain.iter().any(is_none) => refused("holds a certificate that cannot be read"),
         Ok(chain) => Ok(chain),
-        Err(_) => Err(ValueError { problem: "holds a broken PEM block", remedy: WHOLE_FILE }),
+        Err(_) => refused("holds a broken PEM block"),
     }
+}
+
+/// How many blocks say that they are certificates, in whatever way.
+fn named(text: &str) -> usize {
+    let labels = text.split("BEGIN ").skip(1).filter_map(|block| block.split("--").next());
+    labels.filter(|label| label.trim_end().ends_with("CERTIFICATE")).count()
+}
+
+/// Whether it is no certificate at all. One that says what the library does not know is for clients to judge.
+fn is_none(certificate: &CertificateDer<'static>) -> bool {
+    let read = RootCertStore::empty().add(certificate.clone());
+    matches!(read, Err(Error::InvalidCertificate(CertificateError::BadEncoding)))
 }
 
 /// The first private key in `text`.

@@ -30,7 +30,7 @@ pub use body::{BodyError, RequestBody};
 pub use caller::{Caller, Safety};
 pub use cookies::{RELOGIN_GUARD, ReloginGuard, SessionCookies};
 pub use cross_site::{Addressee, FetchSite, Site};
-pub use forwarded::{Connection, Forwarded, Hop, Room, Scheme};
+pub use forwarded::{Connection, Forwarded, Hop, Room};
 pub use headers::ClaimedNames;
 pub use local_target::LocalTarget;
 pub use presented::{Field, Presented};

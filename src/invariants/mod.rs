@@ -10,8 +10,8 @@ mod properties;
 mod replay;
 
 pub use crate::{
-    config::invariants::{config, policy},
-    ingress::invariants::{cookies, headers, local_target, paths},
+    config::invariants::{certificates, config, policy},
+    ingress::invariants::{cookies, headers, local_target, paths, trace},
     token::invariants::{claims, jws},
 };
 
@@ -19,7 +19,8 @@ pub use crate::{
 pub type Oracle = fn(&[u8]);
 
 /// Every oracle under the name of its fuzz target and its corpus.
-pub static ORACLES: [(&str, Oracle); 8] = [
+pub static ORACLES: [(&str, Oracle); 10] = [
+    ("certificates", certificates),
     ("claims", claims),
     ("config", config),
     ("cookies", cookies),
@@ -28,4 +29,5 @@ pub static ORACLES: [(&str, Oracle); 8] = [
     ("local_target", local_target),
     ("paths", paths),
     ("policy", policy),
+    ("trace", trace),
 ];

@@ -46,7 +46,7 @@ const PATH_PIECES: [&str; 16] =
     ["/", "/", "//", "\\", ".", "..", "%2e", "%2f", "%5c", ";", "?", "#", "@", ":", "evil.example", "\t"];
 
 /// Names of ours with what servers fold together.
-const NAMES: [&str; 27] = [
+const NAMES: [&str; 29] = [
     "x-auth-user",
     "x-my-user",
     "x-amzn-oidc-data",
@@ -66,6 +66,8 @@ const NAMES: [&str; 27] = [
     "x-request-id",
     "x-gradio-server",
     "connection",
+    "content-length",
+    "transfer-encoding",
     "cookie",
     "host",
     "te",
@@ -164,13 +166,16 @@ const POLICY_PIECES: [&str; 26] = [
     "\n",
 ];
 
-const CONFIG_PIECES: [&str; 34] = [
+const CONFIG_PIECES: [&str; 40] = [
     "[server]\n",
     "[upstream]\n",
     "[alb]\n",
     "[authoriser]\n",
     "[assertion]\n",
     "[dev]\n",
+    "[logging]\n",
+    "[tls]\n",
+    "[tracing]\n",
     "listen",
     "url",
     "preset",
@@ -183,6 +188,9 @@ const CONFIG_PIECES: [&str; 34] = [
     "ttl",
     "mode",
     "trusted_hops",
+    "audit",
+    "endpoint",
+    "\"self-signed\"",
     " = ",
     " = ",
     " = ",
@@ -199,6 +207,51 @@ const CONFIG_PIECES: [&str; 34] = [
     "\0",
     "COGNITO_AUTH_SIGNING_KEY=$SECRET",
     "COGNITO_AUTH_LISTEN=$SECRET",
+];
+
+/// Values of the fields of a trace, good and nearly so.
+const TRACE_VALUES: [&str; 13] = [
+    "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+    "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-ff",
+    "00-00000000000000000000000000000000-00f067aa0ba902b7-01",
+    "00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01",
+    "00-4Bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+    "01-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+    "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-x",
+    "Root=1-67891233-abcdef012345678912345678",
+    "Self=1-67891234-12456789ABCDEF012345678f;Root=1-67891233-abcdef012345678912345678",
+    "Root=1-67891233-abcdef012345678912345678;CalledFrom=x",
+    "Parent=53995c3f42cd8ad8;Sampled=1",
+    "a=b",
+    "",
+];
+
+const STATE_PIECES: [&str; 14] =
+    ["a=b", "a=b,", "t@v=1 2", ",", ",", "=", " ", "\t", "l", "$LONG", "$LONG$LONG$LONG$LONG", "A", "_", "\u{e9}"];
+
+const PEM_PIECES: [&str; 22] = [
+    "-----BEGIN CERTIFICATE-----\n$EC_CERTIFICATE\n-----END CERTIFICATE-----\n",
+    "-----BEGIN CERTIFICATE-----\n$EC_CERTIFICATE\n-----END CERTIFICATE-----\n",
+    "-----BEGIN CERTIFICATE-----\n$ED_CERTIFICATE\n-----END CERTIFICATE-----\n",
+    "-----BEGIN PRIVATE KEY-----\n$EC_KEY\n-----END PRIVATE KEY-----\n",
+    "-----BEGIN PRIVATE KEY-----\n$EC_KEY\n-----END PRIVATE KEY-----\n",
+    "-----BEGIN PRIVATE KEY-----\n$ED_KEY\n-----END PRIVATE KEY-----\n",
+    "-----BEGIN EC PRIVATE KEY-----\n$SEC1_KEY\n-----END EC PRIVATE KEY-----\n",
+    "-----BEGIN CERTIFICATE-----",
+    "-----END CERTIFICATE-----",
+    "-----BEGIN PRIVATE KEY-----",
+    "-----END PRIVATE KEY-----",
+    "$EC_CERTIFICATE",
+    "$ED_CERTIFICATE",
+    "$EC_KEY",
+    "-----",
+    "AAAA",
+    "\n",
+    "\n",
+    "\r\n",
+    " ",
+    "=",
+    "\0",
 ];
 
 /// Texts of up to `most` of these pieces, with now and then anything in between.
@@ -220,6 +273,14 @@ fn field() -> impl Strategy<Value = String> {
     let name = || prop_oneof![8 => select(&NAMES[..]).prop_flat_map(spelt), 1 => "[a-z!-~]{1,6}"];
     let value = prop_oneof![name(), vec(name(), 0..4).prop_map(|names| names.join(" , ")), "[ -~\u{80}-\u{ff}]{0,8}"];
     (name(), value).prop_map(|(name, value)| format!("{name}: {value}"))
+}
+
+/// A field of a trace, most often under its own name.
+fn trace_field() -> impl Strategy<Value = String> {
+    let name = select(&["traceparent", "traceparent", "tracestate", "tracestate", "baggage", "x-amzn-trace-id"][..]);
+    let value = prop_oneof![2 => select(&TRACE_VALUES[..]).prop_map(str::to_owned), 1 => text_of(&STATE_PIECES, 12)];
+    let good = Just("traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".to_owned());
+    prop_oneof![1 => good, 4 => (name, value).prop_map(|(name, value)| format!("{name}: {value}"))]
 }
 
 /// Segments, rightly and wrongly encoded and padded, and now and then something around them.
@@ -288,6 +349,11 @@ proptest! {
     }
 
     #[test]
+    fn traces_go_on_by_the_letter_or_not_at_all(fields in vec(trace_field(), 0..6)) {
+        trace(fields.join("\n").as_bytes());
+    }
+
+    #[test]
     fn policies_mean_one_thing(text in text_of(&POLICY_PIECES, 14)) {
         policy(text.as_bytes());
         policy(format!("{{{text}}}").as_bytes());
@@ -296,6 +362,11 @@ proptest! {
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
+
+    #[test]
+    fn certificates_are_taken_whole_with_the_key_that_fits(text in text_of(&PEM_PIECES, 8)) {
+        certificates(text.as_bytes());
+    }
 
     #[test]
     fn configurations_quote_no_value(text in text_of(&CONFIG_PIECES, 20)) {

@@ -50,8 +50,8 @@ use self::{
     watched::{Watch, Watched},
 };
 use crate::{
-    config::{ConnectionLimits, HeadLimits},
-    ingress::{Connection, Received, Room, Scheme},
+    config::{ConnectionLimits, HeadLimits, Scheme},
+    ingress::{Connection, Received, Room},
     metrics::{Limit, Metrics},
 };
 

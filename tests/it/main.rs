@@ -9,9 +9,15 @@
     reason = "a test fails by panicking"
 )]
 
-mod alb;
+mod alb_claims;
+mod alb_encoding;
+mod alb_fields;
+mod alb_signature;
 mod assertion;
-mod attacks;
+mod attacks_credentials;
+mod attacks_names;
+mod attacks_refusals;
+mod attacks_requests;
 mod authoriser;
 mod bad_days_application;
 mod bad_days_crowds;

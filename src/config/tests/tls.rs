@@ -1,13 +1,24 @@
 //! TLS settings and the files behind them.
 
-use rcgen::{CertificateParams, KeyPair, date_time_ymd};
+use rcgen::{CertificateParams, CustomExtension, KeyPair, date_time_ymd};
 
 use super::*;
 
 /// A certificate and its key in PEM, valid in these years.
 fn pair(years: [i32; 2]) -> [String; 2] {
+    pair_with(|parameters| {
+        [parameters.not_before, parameters.not_after] = years.map(|year| date_time_ymd(year, 1, 1));
+    })
+}
+
+/// The same, with an extension that has to be understood and is not.
+fn unknown() -> [String; 2] {
+    pair_with(|parameters| parameters.custom_extensions = vec![CustomExtension::new_acme_identifier(&[0; 32])])
+}
+
+fn pair_with(bend: impl FnOnce(&mut CertificateParams)) -> [String; 2] {
     let mut parameters = CertificateParams::new(["proxy.example".to_owned()]).unwrap();
-    [parameters.not_before, parameters.not_after] = years.map(|year| date_time_ymd(year, 1, 1));
+    bend(&mut parameters);
     let key = KeyPair::generate().unwrap();
     [parameters.self_signed(&key).unwrap().pem(), key.serialize_pem()]
 }
@@ -52,13 +63,15 @@ fn a_certificate_is_made_where_none_is_wanted_from_outside() {
 fn what_is_wrong_with_the_files_is_said() {
     let [certificate, key] = pair([2020, 2090]);
     let [other, _] = pair([2020, 2090]);
+    let [unknown, unknown_key] = unknown();
     let broken = certificate.replace("-----END", "-----ENDE");
     let garbage = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
     for (start, what) in [
         (with("", &key), "tls.certificate_path (file"),
         (with("", &key), "holds no PEM certificate"),
         (with(&broken, &key), "holds a broken PEM block"),
-        (with(garbage, &key), "goes with a certificate that cannot be read"),
+        (with(garbage, &key), "holds a certificate that cannot be read"),
+        (with(&unknown, &unknown_key), "goes with a certificate that cannot be read"),
         (with(&certificate, ""), "holds no unencrypted PEM private key"),
         (with(&certificate, &certificate), "holds no unencrypted PEM private key"),
         (with(&other, &key), "holds a key that does not fit the certificate"),
@@ -68,6 +81,31 @@ fn what_is_wrong_with_the_files_is_said() {
     }
     let missing = Start::minimal("tls.mode = 'files'\ntls.certificate_path = 'none.crt'").refused();
     assert_eq!(missing, ["tls.certificate_path", "tls.key_path"]);
+}
+
+#[test]
+fn a_chain_is_taken_whole_or_not_at_all() {
+    let [certificate, key] = pair([2020, 2090]);
+    let garbage = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+    let indented = certificate.replace("-----BEGIN", " -----BEGIN").replace("-----END", " -----END");
+    let endless = certificate.split("-----END").next().unwrap();
+    for (second, what) in [
+        (indented, "holds a broken PEM block"),
+        (certificate.replace("-----BEGIN", "----BEGIN"), "holds a broken PEM block"),
+        (certificate.replace(" CERTIFICATE", " TRUSTED CERTIFICATE"), "holds a broken PEM block"),
+        (certificate.replace("-----END", "-----ENDE"), "holds a broken PEM block"),
+        (format!("{endless}{certificate}"), "holds a broken PEM block"),
+        (garbage.to_owned(), "holds a certificate that cannot be read"),
+        (garbage.replace("AAAA", ""), "holds a certificate that cannot be read"),
+    ] {
+        let problem = with(&format!("{certificate}{second}"), &key).problem();
+        assert!(problem.contains("tls.certificate_path (file") && problem.contains(what), "{what}: {problem}");
+    }
+    let [unknown, _] = unknown();
+    assert!(
+        matches!(with(&format!("{certificate}{unknown}"), &key).config().tls, Tls::On { .. }),
+        "clients may know it"
+    );
 }
 
 #[test]

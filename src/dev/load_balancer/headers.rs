@@ -108,7 +108,7 @@ fn for_plain_http(cookie: &HeaderValue) -> HeaderValue {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ingress::{Room, Scheme};
+    use crate::{config::Scheme, ingress::Room};
 
     const NOW: u64 = 0x6789_1234;
 

@@ -3,14 +3,15 @@
 
 use http::{
     HeaderMap, HeaderName, HeaderValue, Request,
-    header::{CONNECTION, COOKIE, EXPECT, HOST},
+    header::{CONNECTION, CONTENT_LENGTH, COOKIE, EXPECT, HOST},
 };
 
+use super::fields_of;
 use crate::{
-    config::{HeadLimits, TraceParents, TrustedHops},
+    config::{HeadLimits, Scheme, TraceParents, TrustedHops},
     ingress::{
         Arrival, ClaimedNames, Connection, Field, Hygiene, Inbound, Malformed, Presented, RELOGIN_GUARD, ReloginGuard,
-        RequestBody, Room, Scheme, SessionCookies,
+        RequestBody, Room, SessionCookies,
     },
 };
 
@@ -34,7 +35,7 @@ const OURS: [&str; 15] = [
 ];
 const OUR_FAMILIES: [&str; 3] = ["x-amzn-oidc-", "x-forwarded-", "x-auth-request-"];
 
-/// What concerns one connection only (RFC 9110 §7.6.1).
+/// What concerns one connection only (RFC 9110 §7.6.1). Folded.
 const OF_THE_CONNECTION: [&str; 9] = [
     "connection",
     "keep-alive",
@@ -67,14 +68,7 @@ const SESSION_COOKIE: &str = "AWSELBAuthSessionCookie";
 /// Of any fields, after [`Inbound::sanitise`], no one that is ours, the connection's or nominated is left, and all others
 /// are there unchanged; in a response the same. One field a line, `name: value`.
 pub fn headers(text: &[u8]) {
-    let mut sent = HeaderMap::new();
-    for line in text.split(|byte| *byte == b'\n') {
-        let colon = line.iter().position(|byte| *byte == b':').unwrap_or(line.len());
-        let (name, value) = (line.get(..colon).unwrap_or_default(), line.get(colon + 1..).unwrap_or_default());
-        if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name), HeaderValue::from_bytes(value.trim_ascii())) {
-            sent.append(name, value);
-        }
-    }
+    let mut sent = fields_of(text);
     if !sent.contains_key(HOST) {
         sent.insert(HOST, HeaderValue::from_static("app.example"));
     }
@@ -122,7 +116,8 @@ fn our_names() -> ClaimedNames {
 
 fn is_removed(name: &HeaderName, sent: &HeaderMap) -> bool {
     is_ours(name)
-        || OF_THE_CONNECTION.contains(&name.as_str())
+        || OF_THE_CONNECTION.contains(&folded(name).as_str())
+        || (folded(name) == "content-length" && name != CONTENT_LENGTH)
         || OF_TRUSTED_HOPS.contains(&name.as_str())
         || [HOST, EXPECT].contains(name)
         || is_nominated(name, sent)

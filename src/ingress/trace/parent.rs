@@ -77,7 +77,10 @@ const LONGEST_STATE: usize = 512;
 /// The most members of a `tracestate`.
 const MOST_MEMBERS: usize = 32;
 
-/// Whether it is a `tracestate` of members `key=value`.
+/// The longest key and the longest value of a member.
+const LONGEST_PART: usize = 256;
+
+/// Whether it is a `tracestate` of members `key=value`. A key that stands twice is for those whose key it is.
 pub(super) fn is_state(text: &str) -> bool {
     text.len() <= LONGEST_STATE
         && text.split(',').count() <= MOST_MEMBERS
@@ -88,14 +91,15 @@ pub(super) fn is_state(text: &str) -> bool {
 }
 
 fn is_key(key: &str) -> bool {
-    key.starts_with(|first: char| first.is_ascii_lowercase() || first.is_ascii_digit())
+    key.len() <= LONGEST_PART
+        && key.starts_with(|first: char| first.is_ascii_lowercase() || first.is_ascii_digit())
         && key.bytes().all(|byte| {
             byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'_' | b'-' | b'*' | b'/' | b'@')
         })
 }
 
 fn is_value(value: &str) -> bool {
-    !value.is_empty() && value.bytes().all(|byte| matches!(byte, 0x20..=0x7e) && byte != b'=')
+    (1..=LONGEST_PART).contains(&value.len()) && value.bytes().all(|byte| matches!(byte, 0x20..=0x7e) && byte != b'=')
 }
 
 #[cfg(test)]
@@ -140,11 +144,38 @@ mod tests {
     #[test]
     fn a_state_is_a_short_list_of_members() {
         let (members, too_many) = (vec!["a=b"; 32].join(","), vec!["a=b"; 33].join(","));
-        for state in ["a=b", "rojo=00f067aa0ba902b7,congo=t61rcWkgMzE", "t@v=1 2 , b=c", &members] {
+        let (long, longer) = ("l".repeat(256), "l".repeat(257));
+        let [long_key, long_value] = [format!("{long}=b"), format!("a={long}")];
+        for state in [
+            "a=b",
+            "rojo=00f067aa0ba902b7,congo=t61rcWkgMzE",
+            "t@v=1 2 , b=c",
+            "a=b,a=c",
+            &members,
+            &long_key,
+            &long_value,
+            &format!("a={},b={}", "l".repeat(253), "l".repeat(254)),
+        ] {
             assert!(is_state(state), "{state}");
         }
-        let too_long = format!("a={}", "b".repeat(511));
-        for state in ["", "a", "=b", "a=", "a=b,", "A=b", "a=b=c", "a b=c", "a=\u{e9}", "_a=b", &too_long, &too_many] {
+        let [longer_key, longer_value] = [format!("{longer}=b"), format!("a={longer}")];
+        let too_long = format!("a={},b={}", "l".repeat(253), "l".repeat(255));
+        for state in [
+            "",
+            "a",
+            "=b",
+            "a=",
+            "a=b,",
+            "A=b",
+            "a=b=c",
+            "a b=c",
+            "a=\u{e9}",
+            "_a=b",
+            &too_long,
+            &too_many,
+            &longer_key,
+            &longer_value,
+        ] {
             assert!(!is_state(state), "{state}");
         }
     }

@@ -90,3 +90,15 @@ pub(crate) fn with_access<'a>(tokens: &'a Tokens, access_token: &'a str) -> [(&'
     let [data, _, identity] = tokens.fields();
     [data, ("x-amzn-oidc-accesstoken", access_token), identity]
 }
+
+/// Asserts that the ALB token `data` is refused with this code, beside an access token and an identity that are good.
+pub(crate) async fn refuses_data(door: &Door, what: &str, data: &str, code: &str) {
+    let tokens = door.sign(&door.draft());
+    door.refuses(what, &with_data(&tokens, data), (401, code)).await;
+}
+
+/// The same of what a member of `staff` would carry, bent in one thing and signed.
+pub(crate) async fn refuses_draft(door: &Door, what: &str, code: &str, bend: impl FnOnce(&mut Draft)) {
+    let tokens = door.sign(&door.draft().but(bend));
+    door.refuses(what, &tokens.fields(), (401, code)).await;
+}

@@ -68,3 +68,8 @@ pub(crate) fn access_of_bytes(issuer: &Issuer, header: &[u8], payload: &[u8]) ->
     let signature = BASE64_URL_SAFE_NO_PAD.encode(issuer.pool_signature(input.as_bytes()));
     format!("{input}.{signature}")
 }
+
+/// The parts of an ALB token as text.
+pub(crate) fn texts(draft: &Draft) -> (String, String) {
+    (draft.header.to_string(), draft.payload.to_string())
+}

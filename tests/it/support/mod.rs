@@ -9,6 +9,7 @@ pub(crate) mod collector;
 pub(crate) mod development;
 pub(crate) mod door;
 pub(crate) mod draft;
+pub(crate) mod forgery;
 pub(crate) mod h2;
 pub(crate) mod liar;
 pub(crate) mod log;

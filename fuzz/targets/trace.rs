@@ -1,0 +1,6 @@
+//! Feeds `invariants::trace`, which says what must hold.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|input: &[u8]| cognito_auth_proxy::invariants::trace(input));
