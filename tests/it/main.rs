@@ -50,6 +50,7 @@ mod limits_requests;
 mod limits_silence;
 mod logs;
 mod logs_audit;
+mod logs_keys;
 mod logs_output;
 mod logs_schema;
 mod malformed;
