@@ -16,7 +16,7 @@ clippy:
 
 # without the optional features
 features:
-    cargo check --locked --no-default-features
+    cargo clippy --locked --no-default-features -- -D warnings
 
 # documentation, with broken links as errors
 doc:

@@ -16,7 +16,8 @@ pub(super) const REGION: [&str; 2] = ["AWS_REGION", "AWS_DEFAULT_REGION"];
 pub(super) const ENDPOINTS: [&str; 4] =
     ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_SECRETS_MANAGER", "AWS_ENDPOINT_URL_SSM", "AWS_ENDPOINT_URL_STS"];
 
-/// The variables the configuration may look at; an empty one counts as unset. `Debug` shows names only.
+/// The variables the configuration may look at; an empty one counts as unset, except where the AWS SDK
+/// does not take it so. `Debug` shows names only.
 #[derive(Clone, Default)]
 pub struct Environment {
     variables: BTreeMap<String, OsString>,
@@ -36,8 +37,10 @@ impl Environment {
             .into_iter()
             .filter_map(|(name, value)| Some((name.into().into_string().ok()?, value.into())))
             .filter(|(name, value)| {
-                let mut known = PLATFORM.iter().chain(&REGION).chain(&ENDPOINTS);
-                (known.any(|known| known == name) || name.starts_with(PREFIX)) && !value.is_empty()
+                let mut known = PLATFORM.iter().chain(&REGION);
+                // Of an empty one the SDK makes a panic.
+                ENDPOINTS.contains(&name.as_str())
+                    || (known.any(|known| known == name) || name.starts_with(PREFIX)) && !value.is_empty()
             })
             .collect();
         Self { variables }

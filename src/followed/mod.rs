@@ -14,6 +14,7 @@ use tokio::{task::spawn_blocking, time::sleep};
 use tracing::{error, info};
 
 use crate::{
+    cause::told,
     config::{Secret, SecretFile, ValueError},
     metrics::{Metrics, ReloadOutcome, Reloaded},
     reload::{News, Occasion, Seen, Wishes, Writing},
@@ -101,7 +102,7 @@ impl Followed {
             Err(problem) => {
                 self.seen.refuse(glimpse);
                 metrics.reloaded(what, ReloadOutcome::Refused);
-                let error = &*problem;
+                let error = told(&*problem);
                 error!(what = what.name(), path = shown, error, "not taken, the last good ones stay in force");
             }
         }

@@ -18,6 +18,7 @@ use super::{
     ring::KeyRing,
 };
 use crate::{
+    cause::told,
     config::{Authorities, KeysUrl},
     metrics::{KeySource, Metrics},
 };
@@ -188,7 +189,8 @@ impl Shelf {
             Err(error) => Err(error),
         };
         parsed.map_err(|error| {
-            warn!(error = &error as &dyn std::error::Error, key_id = %id, "load balancer key not fetched");
+            // The id is a stranger's, so the line names the place only. The budget and single flights bound these lines.
+            warn!(error = told(&error), url = self.base, "load balancer key not fetched");
             error.into()
         })
     }

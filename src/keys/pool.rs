@@ -19,6 +19,7 @@ use super::{
     jwks::{self, KeySet},
 };
 use crate::{
+    cause::told,
     config::{Authorities, KeysUrl},
     metrics::{KeySource, Metrics},
 };
@@ -162,7 +163,7 @@ impl Shelf {
                 Ok(set)
             }
             Err(error) => {
-                warn!(error = &error as &dyn std::error::Error, url = self.url, "user pool key set not fetched");
+                warn!(error = told(&error), url = self.url, "user pool key set not fetched");
                 let error = KeyError::from(error);
                 *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = Some((error.clone(), Instant::now()));
                 Err(error)

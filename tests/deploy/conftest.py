@@ -17,6 +17,25 @@ SETTINGS = {
 }
 
 
+FIGURES = pytest.StashKey[dict[str, str]]()
+
+
+def pytest_configure(config):
+    config.stash[FIGURES] = {}
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    """What was measured, also where every test passed: nobody sees what a passing test prints."""
+    for name, figure in config.stash[FIGURES].items():
+        terminalreporter.write_line(f"measured: {name}: {figure}")
+
+
+@pytest.fixture(scope="session")
+def figures(pytestconfig):
+    """What is to be shown at the end of the run."""
+    return pytestconfig.stash[FIGURES]
+
+
 class Task:
     """The application's container, which the network namespace belongs to, and whatever else is started there."""
 

@@ -104,8 +104,8 @@ def test_binary_is_static(files, tmp_path):
     assert dynamic in kinds, "not position-independent: its addresses would be the same everywhere"
 
 
-def test_size_is_bounded(settings, record_property):
-    print(f"{settings['Size']} bytes")
+def test_size_is_bounded(settings, figures):
+    figures["image"] = f"{settings['Size']:,} bytes of {LARGEST:,} at most"
     assert settings["Size"] < LARGEST
 
 

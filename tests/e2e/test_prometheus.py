@@ -8,6 +8,7 @@ import subprocess
 
 import httpx
 import pytest
+import yaml
 
 from stack import NAVIGATION, PATIENCE, SCRIPT, Process, Proxy, answers, eventually, free_port
 
@@ -169,3 +170,27 @@ def test_promtool_finds_nothing_wrong_with_what_we_ship(arguments):
     *command, file = arguments
     checked = promtool(*command, str(RULES.parent / file))
     assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def test_the_collector_scrapes_as_prometheus_does_and_tells_tasks_apart(tmp_path):
+    """What can be known of it without a collector: no part is named that is not there, and its receiver's section is Prometheus'."""
+    collector = yaml.safe_load((RULES.parent / "collector.yml").read_text())
+    [pipeline] = collector["service"]["pipelines"].values()
+    for part in ("receivers", "processors", "exporters"):
+        assert set(pipeline[part]) == set(collector[part]), part
+    authenticator = collector["exporters"]["prometheusremotewrite"]["auth"]["authenticator"]
+    assert collector["service"]["extensions"] == list(collector["extensions"]) == [authenticator]
+    scraped = collector["receivers"]["prometheus"]["config"]
+    ours = yaml.safe_load((RULES.parent / "prometheus.yml").read_text())
+    assert scraped == {key: ours[key] for key in ("global", "scrape_configs")}
+    file = tmp_path / "scraped.yml"
+    file.write_text(yaml.safe_dump(scraped))
+    checked = promtool("check", "config", str(file))
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    # The detector comes first: what it finds becomes the label that the rules group by.
+    assert pipeline["processors"].index("resourcedetection") < pipeline["processors"].index("resource")
+    assert collector["processors"]["resourcedetection"]["detectors"] == ["ecs"]
+    [instance] = collector["processors"]["resource"]["attributes"]
+    assert instance == {"key": "service.instance.id", "from_attribute": "aws.ecs.task.arn", "action": "upsert"}
+    grouped = re.findall(r"\bby \(([^)]*)\)", RULES.read_text())
+    assert {label.strip() for labels in grouped for label in labels.split(",")} == {"job", "instance"}

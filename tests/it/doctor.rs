@@ -256,8 +256,13 @@ async fn an_application_that_answers_outside_of_loopback_is_warned_of() {
     let _outside = TcpListener::bind((outside, port)).await.unwrap();
     let ended = doctor(&setup.variables()).await;
     assert_eq!(ended.code, Some(0), "a warning");
-    let line = line(&ended, "warn application from outside: ");
-    assert!(line.contains(&format!("{outside}:{port}")) && line.contains("bind 127.0.0.1"), "{line}");
+    let warning = line(&ended, "warn application from outside: ");
+    assert!(warning.contains(&format!("{outside}:{port}")) && warning.contains("bind 127.0.0.1"), "{warning}");
+    // As an application says where it listens, copied.
+    let setup = Setup::in_front_of(&format!("http://0.0.0.0:{port}")).await;
+    let ended = doctor(&setup.variables()).await;
+    assert_eq!(line(&ended, "warn application from outside: "), warning);
+    assert!(!ended.stdout.contains("not on this machine"), "{}", ended.stdout);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -57,6 +57,8 @@ mod limits_requests;
 mod limits_silence;
 mod logs;
 mod logs_audit;
+mod logs_keys;
+mod logs_messages;
 mod logs_output;
 mod logs_schema;
 mod malformed;

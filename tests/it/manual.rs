@@ -34,6 +34,55 @@ async fn help_of_every_command_has_examples_or_exit_codes() {
     }
 }
 
+/// What `--help` says on a terminal of this width, of the program or of a command.
+async fn help_at(width: usize, command: Option<&str>) -> String {
+    let arguments: Vec<&str> = command.into_iter().chain(["--help"]).collect();
+    let ended = Process::start(&arguments, &[("COLUMNS".to_owned(), width.to_string())].into()).ended().await;
+    assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""), "{arguments:?}");
+    ended.stdout
+}
+
+fn indentation(line: &str) -> usize {
+    line.len() - line.trim_start().len()
+}
+
+/// Lines of prose stand at the margin, or where clap puts what options mean. What is indented otherwise is a row.
+fn is_prose(line: &str) -> bool {
+    [0, 10].contains(&indentation(line)) && !line.trim().is_empty() && !line.trim_start().starts_with("- ")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn help_fits_a_terminal_and_breaks_no_line_without_need() {
+    for command in [None].into_iter().chain(COMMANDS.map(Some)) {
+        let [narrow, wide] = [help_at(80, command).await, help_at(100, command).await];
+        for (width, help) in [(80, &narrow), (100, &wide)] {
+            let lines: Vec<&str> = help.lines().collect();
+            for line in &lines {
+                assert!(line.len() <= width, "{command:?} is wider than {width}: {line}");
+            }
+            for pair in lines.windows(2).filter(|pair| pair.iter().all(|line| is_prose(line))) {
+                let next = pair[1].split_whitespace().next().unwrap();
+                let together = indentation(pair[0]) == indentation(pair[1]);
+                let is_full = pair[0].len() + 1 + next.len() > width;
+                assert!(!together || is_full, "{command:?} at {width}: a stump: {pair:#?}");
+            }
+        }
+        // Rows are as they were written, whatever the width.
+        let rows = |help: &str| -> Vec<String> {
+            let (_, below) = help.split_once("ptions:\n").unwrap();
+            below.lines().filter(|line| !is_prose(line) && !line.trim().is_empty()).map(str::to_owned).collect()
+        };
+        assert_eq!(rows(&narrow), rows(&wide), "{command:?}");
+    }
+    assert_ne!(help_at(80, None).await, help_at(100, None).await, "the width is heeded");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn help_of_check_says_that_aws_is_asked_for_a_policy_that_is_kept_there() {
+    let help = said(&["check", "--help"]).await.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(help.contains("AWS is asked for it, as a start would. Nothing else is connected to"), "{help}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn every_option_of_the_help_is_in_the_manual_page() {
     for command in [None].into_iter().chain(COMMANDS.map(Some)) {

@@ -96,3 +96,15 @@ fn every_reason_of_the_readme_is_a_value_of_the_label() {
         cognito_auth_proxy::rejection::Reason::ALL.iter().map(|reason| reason.name().to_owned()).collect();
     assert_eq!(codes, reasons);
 }
+
+#[test]
+fn every_metric_is_on_the_dashboard() {
+    let dashboard = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/config/grafana/dashboard.json")).unwrap();
+    let asked: Vec<&str> = dashboard.lines().filter(|line| line.trim_start().starts_with("\"expr\": ")).collect();
+    let is_word = |character: char| character.is_alphanumeric() || character == '_';
+    let shown: BTreeSet<&str> = asked.iter().flat_map(|line| line.split(|it| !is_word(it))).collect();
+    for (name, (kind, _)) in documented_families() {
+        let series = if kind == "histogram" { format!("{name}_bucket") } else { name };
+        assert!(shown.contains(series.as_str()), "no panel shows {series}");
+    }
+}

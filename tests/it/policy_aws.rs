@@ -96,7 +96,8 @@ async fn whatever_aws_answers_the_last_good_policy_decides_and_each_problem_is_s
     }
     assert!(counts(&serving, "policy_generation 1").await);
     aws.answers(secret(STAFF));
-    serving.process.event("policy good again, it is the one in force").await;
+    let again = serving.process.event("policy good again, it is the one in force").await;
+    assert_eq!(again["target"], "cognito_auth_proxy::audit", "beside the line that it was not taken");
     aws.answers(secret(READERS));
     serving.process.event("policy applied").await;
     admits_only(&serving, "readers", "staff").await;

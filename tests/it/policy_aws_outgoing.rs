@@ -126,3 +126,40 @@ async fn what_is_asked_in_plain_never_goes_through_a_proxy() {
     admits_only(&serving, "staff", "readers").await;
     assert_eq!(nowhere.asked(), Vec::<String>::new());
 }
+
+/// Of an endpoint in a profile, the configuration knows nothing; 192.0.2.0/24 is nobody's (RFC 5737).
+#[tokio::test(flavor = "multi_thread")]
+async fn aws_is_not_asked_in_plain_wherever_its_endpoint_is_named() {
+    let (aws, directory) = (Aws::new(secret(STAFF)).await, tempfile::tempdir().unwrap());
+    let profile = directory.path().join("config");
+    let setup = aws.keeping_a_secret().await.unset("AWS_ENDPOINT_URL");
+    let setup = setup.set("AWS_CONFIG_FILE", profile.to_str().unwrap());
+    std::fs::write(&profile, "[default]\nendpoint_url = http://192.0.2.2:18899\n").unwrap();
+    let Ended { code, stderr, .. } = start("run", &setup).await;
+    assert_eq!((code, stderr.contains("AWS is not asked over plain http")), (Some(1), true), "{stderr}");
+    // It is read, and one on this machine is good.
+    std::fs::write(&profile, format!("[default]\nendpoint_url = {}\n", aws.url())).unwrap();
+    let serving = setup.start_process().await;
+    admits_only(&serving, "staff", "readers").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn credentials_are_not_asked_for_in_plain_at_another_host() {
+    let (aws, directory) = (Aws::new(secret(STAFF)).await, tempfile::tempdir().unwrap());
+    let [profile, token] = ["config", "token"].map(|name| directory.path().join(name).to_str().unwrap().to_owned());
+    std::fs::write(&profile, "[default]\nendpoint_url = http://192.0.2.2:18899\n").unwrap();
+    std::fs::write(&token, "token").unwrap();
+    let nobody = async || aws.as_nobody().await;
+    let instance = nobody().await.set("AWS_EC2_METADATA_DISABLED", "false");
+    let web = nobody().await.set("AWS_ROLE_ARN", "arn:aws:iam::123456789012:role/a").set("AWS_CONFIG_FILE", &profile);
+    let web = web.set("AWS_WEB_IDENTITY_TOKEN_FILE", &token).unset("AWS_ENDPOINT_URL");
+    let web = web.set("AWS_ENDPOINT_URL_SECRETS_MANAGER", &aws.url());
+    for (setup, said) in [
+        (instance.set("AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://192.0.2.2:18899"), "there are no credentials"),
+        (web, "AWS is not asked over plain http"),
+    ] {
+        let Ended { code, stderr, .. } = start("run", &setup).await;
+        assert_eq!((code, stderr.contains(said)), (Some(1), true), "{stderr}");
+    }
+    assert!(aws.endpoint.unasked().is_empty());
+}

@@ -121,7 +121,7 @@ impl KeptPolicy {
             }
             News::None | News::Unsettled => {}
             News::Recovery => {
-                info!(path, secret, parameter, "policy good again, it is the one in force");
+                info!(target: AUDIT, path, secret, parameter, "policy good again, it is the one in force");
                 following.metrics.reloaded(Reloaded::Policy, ReloadOutcome::Applied);
             }
         }

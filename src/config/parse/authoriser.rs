@@ -39,7 +39,7 @@ const NO_RULE_IN_FILE: ValueError = ValueError {
 };
 
 const OPEN_ENDPOINT: ValueError = ValueError {
-    problem: "would be read from where AWS_ENDPOINT_URL or its form for this service or STS says, which is neither https nor this machine",
+    problem: "would be read from where AWS_ENDPOINT_URL or its form for this service or STS says, which is empty, or neither https nor this machine",
     remedy: "write https://host there, or take the variable away",
 };
 

@@ -94,7 +94,7 @@ pub(super) fn upstream(raw: &Raw, findings: &mut Findings) -> Option<Upstream> {
     let address = findings.parsed("upstream.url", UpstreamAddress::parse(&raw.url));
     if address.as_ref().is_some_and(|address| !address.is_local()) {
         findings.warn(
-            "upstream.url is not on this machine: whoever reaches the application there directly passes the proxy by",
+            "upstream.url is not on this machine, and whoever reaches the application there directly passes the proxy by: run the proxy beside it and write http://127.0.0.1:port, or let nobody else reach that port",
         );
     }
     let preset = findings.choice(

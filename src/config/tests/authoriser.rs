@@ -195,7 +195,7 @@ fn aws_is_not_asked_where_anybody_could_answer_for_it() {
         (KEPT[2], "AWS_ENDPOINT_URL_SSM", "AWS_ENDPOINT_URL_SECRETS_MANAGER"),
     ] {
         for variable in [own, "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_STS"] {
-            for open in ["http://aws.example", "http://10.0.0.1:80", "aws.example"] {
+            for open in ["http://aws.example", "http://10.0.0.1:80", "aws.example", ""] {
                 let problem = kept(&[at]).variable(variable, open).problem();
                 assert!(problem.starts_with(at.0) && problem.contains("AWS_ENDPOINT_URL"), "{problem}");
             }

@@ -8,6 +8,7 @@ mod layers;
 mod reference;
 mod sections;
 mod tls;
+mod tracing;
 
 use std::fs;
 

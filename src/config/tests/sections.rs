@@ -233,3 +233,15 @@ fn spans_go_nowhere_unless_a_collector_is_named() {
     let refused = Start::minimal("").variable("COGNITO_AUTH_TRACING_SAMPLE_RATIO", "half").refused();
     assert_eq!(refused, ["tracing.sample_ratio"]);
 }
+
+#[test]
+fn an_application_elsewhere_is_warned_of_with_what_to_do() {
+    let warnings = |url| Start::minimal("").variable("COGNITO_AUTH_UPSTREAM_URL", url).config().warnings;
+    for local in ["http://0.0.0.0:7860", "http://[::]:7860", "http://localhost:7860", "unix:/run/app.sock"] {
+        assert_eq!(warnings(local), Vec::<String>::new(), "{local}");
+    }
+    let [warning] = &warnings("http://10.0.0.1:7860")[..] else { panic!("one warning") };
+    let (problem, remedy) = warning.split_once(": ").unwrap();
+    assert!(problem.starts_with("upstream.url is not on this machine"), "{warning}");
+    assert!(remedy.contains("http://127.0.0.1:port"), "{warning}");
+}

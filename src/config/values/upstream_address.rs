@@ -46,13 +46,13 @@ impl UpstreamAddress {
         }
     }
 
-    /// Whether it can only be reached from this machine, as far as its text tells.
+    /// Whether it is this machine, as far as its text tells. Connecting to the unspecified address stays on it too.
     #[must_use]
     pub fn is_local(&self) -> bool {
         match self {
             Self::Tcp { host, .. } => {
-                host == "localhost"
-                    || host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+                let address = host.trim_matches(['[', ']']).parse::<IpAddr>();
+                host == "localhost" || address.is_ok_and(|it| it.is_loopback() || it.is_unspecified())
             }
             Self::Unix(_) => true,
         }
@@ -75,8 +75,14 @@ mod tests {
     #[test]
     fn an_upstream_is_a_tcp_or_unix_address() {
         assert_eq!(UpstreamAddress::parse("http://[::1]:80").unwrap().authority(), "[::1]:80");
-        assert!(UpstreamAddress::parse("unix:/run/app.sock").unwrap().is_local());
-        assert!(!UpstreamAddress::parse("http://10.0.0.1:7860").unwrap().is_local());
+        for local in
+            ["unix:/run/app.sock", "http://localhost:80", "http://127.0.0.9:80", "http://0.0.0.0:80", "http://[::]:80"]
+        {
+            assert!(UpstreamAddress::parse(local).unwrap().is_local(), "{local}");
+        }
+        for elsewhere in ["http://10.0.0.1:7860", "http://app:7860"] {
+            assert!(!UpstreamAddress::parse(elsewhere).unwrap().is_local(), "{elsewhere}");
+        }
         for refused in ["", "https://127.0.0.1", "http://a/b", "unix:app.sock", "127.0.0.1:7860"] {
             UpstreamAddress::parse(refused).unwrap_err();
         }

@@ -71,6 +71,12 @@ impl Setup {
         self
     }
 
+    /// Takes one out.
+    pub(crate) fn unset(mut self, name: &str) -> Self {
+        self.settings.remove(name);
+        self
+    }
+
     /// The configuration as it would be loaded.
     pub(crate) fn config(&self) -> Result<Config, ConfigErrors> {
         Config::load(&Flags::default(), &Environment::from_pairs(&self.settings))

@@ -16,6 +16,7 @@ use aws_sdk_secretsmanager::{
 };
 use tokio::time::timeout;
 
+use self::connector::OpenWay;
 pub use self::refusal::CredentialsRefusal;
 use crate::{
     cause,
@@ -75,6 +76,11 @@ pub enum AwsProblem {
         /// The code of the refusal.
         code: String,
     },
+    /// It was not asked, because it was to be where anybody could answer for it.
+    #[error(
+        "AWS is not asked over plain http, where anybody on the way could answer for it; write https in what names its endpoint: AWS_ENDPOINT_URL and its forms, or endpoint_url in the profile"
+    )]
+    OpenWay,
     /// AWS answered, and with no value.
     #[error("AWS answers {code}; a deleted secret has to be restored, all else may pass")]
     Refused {
@@ -182,6 +188,9 @@ impl AwsSource {
 
     /// The SDK does not tell by its type whether it had no credentials or no answer, so they are asked for once more.
     async fn no_answer(&self, error: &(dyn Error + Send + Sync + 'static)) -> AwsProblem {
+        if cause::chain(error).any(|cause| cause.is::<OpenWay>()) {
+            return AwsProblem::OpenWay;
+        }
         let Some(provider) = &self.credentials else { return AwsProblem::NoCredentials };
         let service = self.policy.store().service();
         match timeout(ATTEMPT, provider.provide_credentials()).await {
