@@ -1,9 +1,10 @@
 //! `doctor` against real endpoints on loopback that are well, and that fail in each way it knows.
 
-use std::{collections::BTreeMap, fs, os::unix::fs::PermissionsExt as _, time::Duration};
+use std::{collections::BTreeMap, fs, net::SocketAddr, os::unix::fs::PermissionsExt as _, time::Duration};
 
 use cognito_auth_proxy::dev::Fault;
 use http::StatusCode;
+use socket2::{Domain, Socket, Type};
 use tokio::net::TcpListener;
 
 use crate::support::{
@@ -252,7 +253,10 @@ async fn an_application_that_answers_outside_of_loopback_is_warned_of() {
     let on_loopback = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = on_loopback.local_addr().unwrap().port();
     let setup = Setup::in_front_of(&format!("http://127.0.0.1:{port}")).await;
-    assert!(line(&doctor(&setup.variables()).await, "ok   application from outside: ").contains("on loopback only"));
+    line(
+        &doctor(&setup.variables()).await,
+        &format!("ok   application from outside: port {port} listens on loopback only: 127.0.0.1:{port}"),
+    );
     let _outside = TcpListener::bind((outside, port)).await.unwrap();
     let ended = doctor(&setup.variables()).await;
     assert_eq!(ended.code, Some(0), "a warning");
@@ -263,6 +267,25 @@ async fn an_application_that_answers_outside_of_loopback_is_warned_of() {
     let ended = doctor(&setup.variables()).await;
     assert_eq!(line(&ended, "warn application from outside: "), warning);
     assert!(!ended.stdout.contains("not on this machine"), "{}", ended.stdout);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_application_on_every_address_is_warned_of_whichever_addresses_there_are() {
+    for (domain, every) in [(Domain::IPV4, "0.0.0.0:0"), (Domain::IPV6, "[::]:0")] {
+        let socket = Socket::new(domain, Type::STREAM, None).unwrap();
+        // It is listed as any other is, and nobody outside of this machine can meet it.
+        socket.bind_device(Some(b"lo")).unwrap();
+        socket.bind(&every.parse::<SocketAddr>().unwrap().into()).unwrap();
+        socket.listen(16).unwrap();
+        let address = socket.local_addr().unwrap().as_socket().unwrap();
+        let ended = doctor(&Setup::in_front_of(&format!("http://{address}")).await.variables()).await;
+        assert_eq!(ended.code, Some(0), "a warning");
+        let warning = line(&ended, "warn application from outside: ");
+        assert!(
+            warning.contains(&format!("listens on {address}, ")) && warning.contains("bind 127.0.0.1"),
+            "{warning}"
+        );
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

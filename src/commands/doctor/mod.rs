@@ -3,6 +3,8 @@
 //! What it judges, it judges with the parts that serve: the same key sources, verifiers and policy. It changes nothing.
 
 mod keys;
+mod listening;
+mod outside;
 mod pasted;
 mod ports;
 mod process;
