@@ -35,6 +35,9 @@ impl Trace {
     /// is malformed or too long.
     pub fn read(fields: &mut HeaderMap, hop: Hop, parents: TraceParents) -> Self {
         let balancer = balancer::trace_id(fields);
+        if !may_have_any(fields) {
+            return Self { parent: None, balancer };
+        }
         match (hop, parents) {
             (Hop::Trusted, TraceParents::TrustedHops) => Self { parent: continued(fields), balancer },
             (Hop::Unknown, _) | (Hop::Trusted, TraceParents::Nobodys) => {
@@ -45,6 +48,12 @@ impl Trace {
             }
         }
     }
+}
+
+/// Whether there may be one of the three fields, by how names begin: one look at all names costs less than looking up each,
+/// and most requests have none.
+fn may_have_any(fields: &HeaderMap) -> bool {
+    fields.keys().any(|name| name.as_str().starts_with("trace") || name.as_str().starts_with("bag"))
 }
 
 /// The trace that goes on. Without a good parent there is none, and its state is nobody's; a bad state takes nothing with
