@@ -16,14 +16,20 @@ def measured(row: str) -> float:
     return float(found[0]) * {"KB": 1e3, "MB": 1e6}[found[1]]
 
 
-def needed(connections: int) -> float:
+def needed(connections: int, kind: str = "idle event stream") -> float:
     """That of the process, of the credentials it remembers, of log lines that wait (docs/logs.md), and of the streams."""
     defaults = (ROOT / "config/default.toml").read_text()
     remembered = int(re.search(r'^credential_cache_size = "(\d+)MiB"$', defaults, re.MULTILINE)[1]) * MIB
     waiting = int(re.search(r"(\d+) MiB", (ROOT / "docs/logs.md").read_text())[1]) * MIB
-    stream = measured("idle event stream")
+    stream = measured(kind)
     assert stream > measured("idle keep-alive connection")
     return measured("memory at rest") + remembered + waiting + connections * stream
+
+
+def single(intrinsic: dict[str, list[str]]) -> tuple[str, list[str]]:
+    """`Fn::If`, and what it is of."""
+    ((name, arguments),) = intrinsic.items()
+    return name, arguments
 
 
 def granted() -> dict[str, tuple[int, int]]:
@@ -32,7 +38,9 @@ def granted() -> dict[str, tuple[int, int]]:
     found = {"task definition": ({entry["name"]: entry["value"] for entry in box["environment"]}[SETTING], box["memory"] * MIB)}
     boxes = template()["Resources"]["TaskDefinition"]["Properties"]["ContainerDefinitions"]
     (box,) = [box for box in boxes if box["Name"] == "cognito-auth-proxy"]
-    found["template"] = ({entry["Name"]: entry["Value"] for entry in box["Environment"]}[SETTING], box["Memory"] * MIB)
+    _, (condition, _, plain) = single({entry["Name"]: entry["Value"] for entry in box["Environment"]}[SETTING])
+    assert condition == "Tls"
+    found["template"] = (plain, box["Memory"] * MIB)
     manifests = yaml.safe_load_all((ROOT / "config/kubernetes/sidecar.yaml").read_text())
     (pod,) = [manifest["spec"]["template"]["spec"] for manifest in manifests if manifest["kind"] == "Deployment"]
     (box,) = [box for box in pod["containers"] if box["name"] == "cognito-auth-proxy"]
@@ -46,6 +54,15 @@ def granted() -> dict[str, tuple[int, int]]:
 
 def test_all_connections_fit_into_the_memory():
     assert {name: needed(connections) for name, (connections, memory) in granted().items() if needed(connections) > memory} == {}
+
+
+def test_within_tls_they_fit_with_some_slow_readers():
+    """TLS keeps up to 64 KiB for a client that takes slowly."""
+    boxes = template()["Resources"]["TaskDefinition"]["Properties"]["ContainerDefinitions"]
+    (box,) = [box for box in boxes if box["Name"] == "cognito-auth-proxy"]
+    _, (_, secured, _) = single({entry["Name"]: entry["Value"] for entry in box["Environment"]}[SETTING])
+    connections = int(secured)
+    assert needed(connections, "event stream in TLS") + connections / 4 * 64 * 1024 <= box["Memory"] * MIB
 
 
 def test_the_default_would_not_have_fitted():

@@ -262,6 +262,9 @@ async fn an_application_that_answers_outside_of_loopback_is_warned_of() {
     assert_eq!(ended.code, Some(0), "a warning");
     let warning = line(&ended, "warn application from outside: ");
     assert!(warning.contains(&format!("{outside}:{port}")) && warning.contains("bind 127.0.0.1"), "{warning}");
+    // Where the proxy itself listens is no way past it.
+    let own = setup.set("COGNITO_AUTH_LISTEN", &format!("{outside}:{port}"));
+    line(&doctor(&own.variables()).await, "ok   application from outside: ");
     // As an application says where it listens, copied.
     let setup = Setup::in_front_of(&format!("http://0.0.0.0:{port}")).await;
     let ended = doctor(&setup.variables()).await;

@@ -65,6 +65,14 @@ async fn nobody_else_vouches_for_aws_and_then_nothing_starts() {
         assert_eq!((code, stderr.contains("TLS to secretsmanager fails")), (Some(1), true), "{stderr}");
         assert!(stderr.contains("outgoing.ca_path"), "{stderr}");
     }
+    // Whoever gives out the credentials is asked first.
+    let token = outside.directory.path().join("token");
+    std::fs::write(&token, "token").unwrap();
+    let web = outside.setup().await.unset("AWS_ACCESS_KEY_ID").unset("AWS_SECRET_ACCESS_KEY");
+    let web = web.set("AWS_ROLE_ARN", "arn:aws:iam::123456789012:role/a");
+    let Ended { code, stderr, .. } =
+        start("run", &web.set("AWS_WEB_IDENTITY_TOKEN_FILE", token.to_str().unwrap())).await;
+    assert_eq!((code, stderr.contains("TLS to where they come from (STS")), (Some(1), true), "{stderr}");
     assert!(!outside.tunnels.asked().is_empty(), "the tunnel was there");
     assert!(outside.aws.endpoint.unasked().is_empty());
 }

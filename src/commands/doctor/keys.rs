@@ -113,7 +113,7 @@ async fn clock(expected: &Verification) -> Finding {
         Err(error) => (
             error.duration(),
             "behind",
-            "set it by NTP; tokens stay good after their time, and what the proxy signs has expired for others",
+            "set it by NTP; tokens stay good after their time, and what the proxy signs expires too early for others",
         ),
     };
     let (seconds, leeway) = (skew.as_secs(), expected.leeway.as_secs());

@@ -24,7 +24,7 @@ use self::{
     report::{Finding, Report},
 };
 use super::{ExitStatus, blocking, failed, refused};
-use crate::config::{Config, Credentials, Environment, Flags, Parts};
+use crate::config::{Config, Credentials, Environment, Flags, Parts, Server};
 
 /// What the command line gave.
 #[derive(Debug, Clone)]
@@ -95,7 +95,8 @@ async fn surroundings(report: &mut Report, parts: &Parts) {
         Some(Credentials::RefuseAll) | None => {}
     }
     if let Some(upstream) = &parts.upstream {
-        upstream::check(report, upstream).await;
+        let ours: Vec<_> = parts.server.iter().flat_map(Server::addresses).collect();
+        upstream::check(report, upstream, &ours).await;
     }
     if let Some(server) = &parts.server {
         ports::check(report, server);

@@ -25,10 +25,16 @@ const ELSEWHERE: [(IpAddr, IpAddr); 2] = [
 const NEARBY: Duration = Duration::from_millis(500);
 
 /// What the system lists is a fact. Where it lists nothing for a port that answers, its addresses are asked, as somebody
-/// on the network would.
-pub(super) async fn check(port: u16) -> Finding {
-    let listed = listening(port).unwrap_or_default();
-    if listed.is_empty() { asked(port, &own_addresses()).await } else { judged(port, &listed) }
+/// on the network would. Where the proxy itself listens is no way past it.
+pub(super) async fn check(port: u16, ours: &[SocketAddr]) -> Finding {
+    let mut listed = listening(port).unwrap_or_default();
+    listed.retain(|address| !ours.contains(address));
+    if !listed.is_empty() {
+        return judged(port, &listed);
+    }
+    let mut addresses = own_addresses();
+    addresses.retain(|address| !ours.contains(&SocketAddr::new(*address, port)));
+    asked(port, &addresses).await
 }
 
 fn judged(port: u16, listed: &BTreeSet<SocketAddr>) -> Finding {

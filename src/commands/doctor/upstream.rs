@@ -1,6 +1,6 @@
 //! Does the application answer the proxy, and nobody else?
 
-use std::{io, path::Path, time::Duration};
+use std::{io, net::SocketAddr, path::Path, time::Duration};
 
 use tokio::{
     net::{TcpStream, UnixStream},
@@ -27,7 +27,8 @@ const REASONS: [(io::ErrorKind, &str, &str); 4] = [
     (io::ErrorKind::PermissionDenied, "access is denied", "let the proxy's user into the socket and its folder"),
 ];
 
-pub(super) async fn check(report: &mut Report, upstream: &Upstream) {
+/// `ours` are the addresses that the proxy listens on.
+pub(super) async fn check(report: &mut Report, upstream: &Upstream, ours: &[SocketAddr]) {
     let address = &upstream.address;
     match address {
         UpstreamAddress::Unix(path) => report.add(accepts(address, unix(path, upstream.connect_timeout).await)),
@@ -37,7 +38,7 @@ pub(super) async fn check(report: &mut Report, upstream: &Upstream) {
             let is_there = connected.is_ok();
             report.add(accepts(address, connected.map(drop)));
             if is_there && address.is_local() {
-                report.add(outside::check(*port).await);
+                report.add(outside::check(*port, ours).await);
             }
         }
     }

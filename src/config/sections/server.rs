@@ -30,6 +30,17 @@ pub struct Server {
     pub request_id: RequestIdSource,
 }
 
+impl Server {
+    /// Every address it listens on.
+    pub fn addresses(&self) -> impl Iterator<Item = SocketAddr> + use<> {
+        let admin = match self.admin {
+            AdminListener::Off => None,
+            AdminListener::On(address) => Some(address),
+        };
+        std::iter::once(self.listen).chain(admin)
+    }
+}
+
 /// What is spoken on the main listener.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scheme {

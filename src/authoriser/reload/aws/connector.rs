@@ -67,7 +67,11 @@ impl HttpConnector for Ways {
 
 /// Whether a request stays on this machine, or on its link.
 fn is_near(uri: &str) -> bool {
-    let Ok(url) = Url::parse(uri) else { return false };
+    let (Ok(url), Ok(asked)) = (Url::parse(uri), uri.parse::<http::Uri>()) else { return false };
+    // Two readers of one text: the connection is made to what the other one reads (`127.0.0.1.` is a name to it).
+    if asked.host() != url.host_str() {
+        return false;
+    }
     match url.host() {
         Some(Host::Domain(name)) => name == "localhost",
         Some(Host::Ipv4(address)) => address.is_loopback() || address.is_link_local(),
@@ -104,6 +108,8 @@ mod tests {
             "http://secretsmanager.eu-west-2.amazonaws.com/",
             "http://127.0.0.1.evil.example/",
             "http://127.0.0.1@evil.example/",
+            "http://127.0.0.1./",
+            "http://2130706433/",
             "http://169.255.169.254/",
             "http://[fd00:ec3::23]/",
             "http://10.0.0.1/",

@@ -9,7 +9,7 @@ use aws_sdk_secretsmanager::{
 };
 use aws_sdk_sts::operation::assume_role_with_web_identity::AssumeRoleWithWebIdentityError;
 
-use super::code_of;
+use super::{code_of, fails_in_tls};
 
 /// Why it gives none.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -33,6 +33,11 @@ pub enum CredentialsRefusal {
     /// STS did not answer.
     #[error("STS does not answer; let the proxy reach the endpoint of sts in this region on port 443")]
     StsUnreachable,
+    /// TLS to them did not come about.
+    #[error(
+        "TLS to where they come from (STS, an https endpoint) fails; where a proxy on the way opens it, give its authority in outgoing.ca_path, and see whether the clock is right"
+    )]
+    Tls,
     /// The file of a token.
     #[error(
         "the token to ask for them with cannot be read; let the proxy read what AWS_WEB_IDENTITY_TOKEN_FILE or AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE names"
@@ -49,6 +54,9 @@ impl CredentialsRefusal {
     /// What is behind the error of a source.
     pub(super) fn of(error: &(dyn Error + 'static)) -> Self {
         let Some(cause) = error.source() else { return Self::Unwilling };
+        if fails_in_tls(error) {
+            return Self::Tls;
+        }
         if let Some(asked) = cause.downcast_ref::<SdkError<AssumeRoleWithWebIdentityError, HttpResponse>>() {
             return match asked.raw_response() {
                 Some(answer) => Self::Sts { code: code_of(asked.code(), answer) },
