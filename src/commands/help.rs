@@ -17,7 +17,7 @@ pub(super) const SETTINGS: &str = "Environment:
                              lists; an empty variable counts as unset
   COGNITO_AUTH_PROXY_CONFIG  the configuration file, where --config names none
   COGNITO_AUTH_*_FILE        the file a secret is in, for example
-                             COGNITO_AUTH_SIGNING_KEY_FILE=/run/secrets/key
+                             COGNITO_AUTH_SIGNING_KEY_FILE=/run/key
 
 Files:
   /etc/cognito-auth-proxy/config.toml  read if it exists and no other is named";
