@@ -210,7 +210,7 @@ def test_the_guide_finds_every_line_of_the_task_definition_that_has_to_be_change
     answer = follow(COPY)
     assert answer.returncode == 0, answer.stderr
     shown = {line.split(":", 1)[1] for line in answer.stdout.splitlines()}
-    anybodys = {"X86_64", "gradio", "http://127.0.0.1:7860", "off"}
+    anybodys = {"X86_64", "gradio", "http://127.0.0.1:7860", "off", "4096"}
     example, filled = camel(task_definition()), shape(stack["Resources"]["TaskDefinition"]["Properties"])
     own = {value for value, other in pairs(example["ContainerDefinitions"][1], filled["ContainerDefinitions"][1]) if other == "…"}
     own |= {value for value, other in pairs({**example, "ContainerDefinitions": []}, filled) if other == "…"}
